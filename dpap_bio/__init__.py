@@ -1,0 +1,1 @@
+"""Grow, use and prune spiking networks in Brian2."""
