@@ -126,9 +126,9 @@ def test_the_estimated_rho_prunes_the_wanted_share_when_the_dead_are_ranked_alon
 def test_no_rho_prunes_just_more_than_all_but_the_best_quarter():
     score = np.random.default_rng(1).lognormal(size=2000)
     rest = {key: value for key, value in DENSE.items() if key != "rho"} | {"percentile": 0.75}
-    assert pruned_share(score, days=100, rho=1.999, **rest) < 0.76
-    assert pruned_share(score, days=100, rho=2.001, **rest) > 0.85
-    assert rho_for_share(score, 0.8, days=100, **rest) == pytest.approx(2, abs=1e-3)
+    assert pruned_share(score, days=100, rho=1.95, **rest) < 0.76
+    assert pruned_share(score, days=100, rho=2.0, **rest) > 0.85
+    assert rho_for_share(score, 0.8, days=100, **rest) == pytest.approx(2, abs=0.05)
 
 
 def test_a_share_that_cannot_be_pruned_is_refused():
