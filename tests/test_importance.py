@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import activity, projection
 
 from dpap_bio.arrays import to_numpy
-from dpap_bio.network import Projection, Table
 from dpap_bio.rules import importance
 from dpap_bio.rules.importance import (
     IMPORTANCE,
@@ -18,7 +18,6 @@ from dpap_bio.rules.importance import (
     sliding_threshold,
     spine_density,
 )
-from dpap_bio.rules.rule import Activity, Firing
 
 LIBRARIES = ["numpy", "array_api_strict", "torch"]
 
@@ -40,22 +39,6 @@ def loop_score(x, y, theta, pre, post):
     return [
         sum(y[b, j] * (y[b, j] - theta[j]) * x[b, i] for b in range(len(x))) for i, j in zip(pre, post, strict=True)
     ]
-
-
-def projection(x, y, pre, post, alive=None):
-    n_syn = len(pre)
-    synapses = {"id": np.arange(n_syn), "pre": pre, "post": post, "alive": np.ones(n_syn, bool)}
-    if alive is not None:
-        synapses["alive"] = alive
-    synapses |= {name: np.full(n_syn, float(start)) for name, start in IMPORTANCE.synapse.items()}
-    target = {"id": np.arange(y.shape[1]), "alive": np.ones(y.shape[1], bool)}
-    target |= {name: np.full(y.shape[1], float(start)) for name, start in IMPORTANCE.neuron.items()}
-    source = {"id": np.arange(x.shape[1]), "alive": np.ones(x.shape[1], bool)}
-    return Projection("a_b", Table(source), Table(target), Table(synapses))
-
-
-def activity(x, y, days=1.0):
-    return Activity(Firing(x.sum(0), x), Firing(y.sum(0), y), seconds=1.0, days=days, age=days, epoch=0)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -175,7 +158,7 @@ def test_spine_density_is_the_product_of_both_ranks_and_ignores_dead_synapses(li
 
 def test_the_rule_over_three_epochs_is_one_long_cumulative_count():
     x, y, pre, post = draw(n_samples=30)
-    proj = whole = projection(x, y, pre, post)
+    proj = whole = projection(pre, post, x.shape[1], y.shape[1], rule=IMPORTANCE)
     for k in range(3):
         proj = IMPORTANCE.step(proj, activity(x[10 * k : 10 * k + 10], y[10 * k : 10 * k + 10]), P, None)
     whole = IMPORTANCE.step(whole, activity(x, y), P, None)
@@ -189,7 +172,7 @@ def test_the_rule_over_three_epochs_is_one_long_cumulative_count():
 
 def test_a_synapse_born_later_is_rated_by_its_own_samples():
     x, y, pre, post = draw(n_samples=10)
-    proj = projection(x, y, pre, post)
+    proj = projection(pre, post, x.shape[1], y.shape[1], rule=IMPORTANCE)
     weight = np.where(np.arange(len(pre)) == 0, 0.0, 1e9)  # all others have a long history of nothing
     proj = IMPORTANCE.step(proj.replace(score_weight=weight), activity(x, y), P, None)
     assert abs(proj.synapses.score[0]) > 1e5 * abs(proj.synapses.score[1:]).max()
@@ -197,6 +180,8 @@ def test_a_synapse_born_later_is_rated_by_its_own_samples():
 
 def test_a_silent_epoch_gives_every_neuron_zero_density():
     x, y, pre, post = draw()
-    proj = IMPORTANCE.step(projection(x, y, pre, post), activity(0 * x, 0 * y), P, None)
+    proj = IMPORTANCE.step(
+        projection(pre, post, x.shape[1], y.shape[1], rule=IMPORTANCE), activity(0 * x, 0 * y), P, None
+    )
     assert proj.target.density.tolist() == [0, 0, 0, 0]
     assert not proj.synapses.score.any()

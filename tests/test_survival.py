@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import activity, projection
 
 from dpap_bio.arrays import to_numpy
-from dpap_bio.network import Projection, Table
 from dpap_bio.rules.cutoff import death_days
-from dpap_bio.rules.rule import Activity, Firing
 from dpap_bio.rules.survival import (
     NEURON_SURVIVAL,
     SURVIVAL,
@@ -31,24 +30,22 @@ P = SimpleNamespace(
 )  # fmt: skip
 
 
-def projection(score, post=None, density=None):
-    n = len(score)
-    post = np.zeros(n, int) if post is None else np.asarray(post)
-    n_post = int(post.max()) + 1 if density is None else len(density)
-    synapses = Table(
-        {"pre": np.arange(n), "post": post, "alive": np.ones(n, bool), "score": np.asarray(score, float),
-         "reserve": np.full(n, 10.0)}
-    )  # fmt: skip
-    target = Table(
-        {"alive": np.ones(n_post, bool), "reserve_neuron": np.full(n_post, 10.0),
-         "density": np.zeros(n_post) if density is None else np.asarray(density, float)}
-    )  # fmt: skip
-    return Projection("a_b", Table({"alive": np.ones(n, bool)}), target, synapses)
+def scored(score, post=None, density=None):
+    n_post = len(density) if density else None
+    target = {"reserve_neuron": np.full(n_post, 10.0), "density": np.array(density)} if density else {}
+    post = np.zeros(len(score), int) if post is None else np.array(post)
+    return projection(
+        np.arange(len(score)),
+        post,
+        n_post=n_post,
+        target=target,
+        score=np.array(score),
+        reserve=np.full(len(score), 10.0),
+    )
 
 
-def activity(epoch, days=1.0, count=(0,)):
-    firing = Firing(np.array(count), np.zeros((1, len(count))))
-    return Activity(firing, firing, seconds=1.0, days=days, age=(epoch + 1) * days, epoch=epoch)
+def epoch(number, days=1.0, count=0.0):
+    return activity(post=[[count]], days=days, age=(number + 1) * days, epoch=number)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -155,9 +152,9 @@ def test_two_steps_are_one_step_of_their_summed_length(age, first, second, gamma
 
 @pytest.mark.parametrize("days", [0.25, 1.0, 3.0])
 def test_the_rule_reaches_the_same_reserve_whatever_an_epoch_stands_for(days):
-    proj = projection([0.0, 1.0, 2.0, 3.0, 4.0])
-    for epoch in range(round(30 / days)):
-        proj = SURVIVAL.step(proj, activity(epoch, days), P, None)
+    proj = scored([0.0, 1.0, 2.0, 3.0, 4.0])
+    for number in range(round(30 / days)):
+        proj = SURVIVAL.step(proj, epoch(number, days), P, None)
     reserve = np.full(5, 10.0)
     for day in range(5, 30):
         u = u_scores(proj.synapses.score, percentile=0.75)
@@ -166,47 +163,47 @@ def test_the_rule_reaches_the_same_reserve_whatever_an_epoch_stands_for(days):
 
 
 def test_an_unused_synapse_dies_in_epoch_eleven():
-    proj, deaths = projection([0.0, 1.0, 2.0, 3.0]), None
-    for epoch in range(20):
-        proj = SURVIVAL.step(proj, activity(epoch), P, None)
+    proj, deaths = scored([0.0, 1.0, 2.0, 3.0]), None
+    for number in range(20):
+        proj = SURVIVAL.step(proj, epoch(number), P, None)
         if deaths is None and proj.synapses.reserve[0] < 0:
-            deaths = epoch
+            deaths = number
     price = {"rho": 1.5, "bonus": 2.0, "eta": 13.0, "gamma": 0.999, "kind": "staircase"}
     assert deaths == 11 == death_days([0.0], days=20, reserve_start=10.0, start=5, **price)[0]
 
 
 def test_before_the_start_reserves_wait_even_those_that_decay():
-    proj = projection([0.0, 1.0])
-    assert SURVIVAL.step(proj, activity(4), P, None).synapses.reserve.tolist() == [10, 10]
+    proj = scored([0.0, 1.0])
+    assert SURVIVAL.step(proj, epoch(4), P, None).synapses.reserve.tolist() == [10, 10]
 
 
 def test_the_smooth_rule_takes_less_than_the_staircase_after_the_first_day():
     def after_ten(rule):
-        proj = projection([0.0, 1.0, 2.0])
-        for epoch in range(10):
-            proj = rule.step(proj, activity(epoch), P, None)
+        proj = scored([0.0, 1.0, 2.0])
+        for number in range(10):
+            proj = rule.step(proj, epoch(number), P, None)
         return proj.synapses.reserve[0]
 
     assert after_ten(SURVIVAL) < after_ten(SURVIVAL_SMOOTH) < 10
 
 
 def test_ranked_per_neuron_a_weak_neurons_best_synapse_is_safe():
-    proj = projection([1.0, 2.0, 3.0, 100.0, 200.0, 300.0], post=[0, 0, 0, 1, 1, 1])
-    layer = SURVIVAL.step(proj, activity(5), P, None).synapses.reserve
-    neuron = SURVIVAL_PER_NEURON.step(proj, activity(5), P, None).synapses.reserve
+    proj = scored([1.0, 2.0, 3.0, 100.0, 200.0, 300.0], post=[0, 0, 0, 1, 1, 1])
+    layer = SURVIVAL.step(proj, epoch(5), P, None).synapses.reserve
+    neuron = SURVIVAL_PER_NEURON.step(proj, epoch(5), P, None).synapses.reserve
     assert layer[2] < 10 < neuron[2]
 
 
 def test_when_elimination_is_active_a_silent_target_loses_nothing_and_a_baseline_one_as_usual():
-    proj = projection([0.0, 1.0, 2.0])
+    proj = scored([0.0, 1.0, 2.0])
     kept = 0.999 * 10
-    assert SURVIVAL_WITH_ACTIVITY.step(proj, activity(5, count=(0,)), P, None).synapses.reserve[0] == kept
-    assert SURVIVAL_WITH_ACTIVITY.step(proj, activity(5, count=(5,)), P, None).synapses.reserve[0] == kept - 1.5
+    assert SURVIVAL_WITH_ACTIVITY.step(proj, epoch(5, count=0.0), P, None).synapses.reserve[0] == kept
+    assert SURVIVAL_WITH_ACTIVITY.step(proj, epoch(5, count=5.0), P, None).synapses.reserve[0] == kept - 1.5
 
 
 def test_neurons_pay_by_their_density_and_synapses_are_left_alone():
-    proj = projection([0.0, 1.0], density=[0.0, 0.5, 1.0])
-    after = NEURON_SURVIVAL.step(proj, activity(5), P, None)
+    proj = scored([0.0, 1.0], density=[0.0, 0.5, 1.0])
+    after = NEURON_SURVIVAL.step(proj, epoch(5), P, None)
     assert after.target.reserve_neuron[0] == pytest.approx(9.99 - 1.5)
     assert after.target.reserve_neuron[2] == pytest.approx(9.99 + 2.5)
     assert after.synapses is proj.synapses
