@@ -112,7 +112,8 @@ class Network:
     synapses    projection -> Table           `id`, `pre`, `post`, `alive` and the state of each synapse
     ends        projection -> (source, target) population names
     candidates  projection -> Table           absent pairs watched by a regrowth rule
-    pending     pathway -> Table              events in flight: `delay` in steps from now, `synapse` index
+    pending     pathway -> Table              events in flight: `delay` in steps from now, `index` of the synapse (or of the
+                                              neuron, where a population keeps traces of arriving spikes)
     next_id     population or projection -> the next id; ids are never used twice
     """
 
@@ -166,6 +167,7 @@ class Network:
             alive = table.alive
             neurons[name] = table if alive.all() else table.keep(alive)
             index[name] = np.where(alive, np.cumsum(alive) - 1, -1)
+            pending = _renumbered(pending, name, index[name])
         for name, (source, target) in self.ends.items():
             table = synapses[name]
             pre, post = index[source][table.pre], index[target][table.post]
@@ -186,18 +188,18 @@ def pairs(pre: Array, post: Array, **columns: Array) -> Table:
 
 
 def _frozen(column: Array) -> Array:
-    if isinstance(column, np.ndarray):
+    if isinstance(column, np.ndarray) and column.flags.writeable:  # else it is kept as it is: `is` tells what changed
         column = column.view()
         column.flags.writeable = False
     return column
 
 
-def _renumbered(pending: Mapping[str, Table], projection: str, place: np.ndarray) -> dict[str, Table]:
-    """Events in flight with synapse k now at place[k]; place -1 drops them. Keys are 'projection.pathway'."""
+def _renumbered(pending: Mapping[str, Table], owner: str, place: np.ndarray) -> dict[str, Table]:
+    """Events in flight with row k of the owner now at place[k]; place -1 drops them. Keys are 'owner.pathway'."""
     out = {}
     for pathway, events in pending.items():
-        if pathway.split(".")[0] == projection:
-            synapse = place[events.synapse]
-            events = events.replace(synapse=synapse).keep(synapse >= 0)
+        if pathway.split(".")[0] == owner:
+            index = place[events.index]
+            events = events.replace(index=index).keep(index >= 0)
         out[pathway] = events
     return out
