@@ -33,7 +33,7 @@ class Images:
 def digits(part="all"):
     """The 1,797 handwritten 8 x 8 digits bundled with scikit-learn, or a part of them.
 
-    The test part is every fifth image of each class, counted in file order from the fifth: 356 images, the same on
+    The test part is every fifth image of each class, counted in file order from the fifth: 355 images, the same on
     every machine. The writers of the two parts are partly the same; scikit-learn does not tell who wrote what.
 
     Arguments
@@ -98,7 +98,7 @@ def split(labels, n_train, n_test, rng):
     order = rng.permutation(n)
     order = order[np.argsort(np.asarray(labels)[order], kind="stable")]    # class by class, at random within a class
     chosen = order[_evenly(n_train + n_test, n, rng.integers(max(n, 1)))]
-    first = _evenly(n_train, chosen.size, 0)
+    first = _evenly(n_train, chosen.size, rng.integers(max(chosen.size, 1)))
     return np.sort(chosen[first]), np.sort(chosen[~first])
 
 

@@ -10,6 +10,7 @@ from dpap_bio.spikes import Spikes, share_of
 from dpap_bio.stimuli_digits import digits
 from dpap_bio.stimuli_noise import correlated, poisson, silence
 from dpap_bio.stimuli_patterns import bars, bumps, gratings
+from dpap_bio.stimuli_recorded import nmnist, recording
 from dpap_bio.stimuli_waves import waves
 
 __all__ = ["STIMULI", "Spikes", "Stimulus", "quieted"]
@@ -137,4 +138,6 @@ STIMULI = {
     "bumps": Stimulus(bumps, {**_PAUSED, "classes": "1", "width": "1"}),
     "digits": Stimulus(digits, {**_PAUSED, "images": "name", "part": "name", "order": "name", "first": "1",
                                 "classes": "1"}),
+    "nmnist": Stimulus(nmnist, {"window": "s", "gap": "s", "part": "name", "order": "name", "first": "1", "keep": "1"}),
+    "recording": Stimulus(recording, {"name": "name", "start": "s", "speed": "1", "layout": "name", **_WINDOW}),
 }

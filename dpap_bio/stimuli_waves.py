@@ -13,7 +13,7 @@ def waves(n_neurons, n_steps, dt, rng, *, rate, interval, speed, width, spacing,
     exponential of mean 1: never under half the interval, as waves leave the tissue refractory.
 
     Arguments
-        rate        float, Hz    at the crest; with the background, times dt, <= 0.5
+        rate        float, Hz    at the crest; rate * dt <= 0.5
         interval    float, s     mean time between starts; the first start is uniform over one interval
         speed       float, m/s   of the front
         width       float, m     sd of the active strip along the wave's way
