@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import replace
@@ -45,8 +46,10 @@ def brian2():
     if Path("brian_preferences").exists():
         raise RuntimeError("the working folder holds a file brian_preferences, which Brian2 would execute: "
                            "remove it or start elsewhere")
+    hook = sys.excepthook
     import brian2 as b2
 
+    sys.excepthook = hook  # Brian2's own asks users to report every exception of anybody as a bug of Brian2
     b2.prefs.logging.file_log = False
     b2.BrianLogger.suppress_name("resolution_conflict")
     return b2

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from dpap_bio import library, schema, units
 from dpap_bio.expressions import Equation, check_expression, check_statements, parse_equations, rename
 from dpap_bio.lift import Code, Trace, lift
-from dpap_bio.rules import RULES, find_rule
+from dpap_bio.rules import find_rule
 from dpap_bio.rules.rule import Rule
 
 LEARNING = "learning"  # 1 while the network lives, 0 while it is probed: every plastic equation multiplies by it
@@ -256,13 +256,14 @@ class _Composer:
         spec = self.spec.projections[name]
         for rule_name in spec.rules:
             used = self.replace_rules.get(rule_name, rule_name)
+            for each in (rule_name, used):  # what the file's own rule needs is read also where a control replaces it
+                try:
+                    rule = find_rule(each)
+                except ValueError as error:
+                    self.fail(f"projections.{name}.rules: {error}")
+                values = {n: self._for_rule(name, each, n, unit) for n, unit in rule.needs.items()}
             if used == "none":
                 continue
-            try:
-                rule = RULES[used] if used in RULES else find_rule(used)
-            except ValueError as error:
-                self.fail(f"projections.{name}.rules: {error}")
-            values = {n: self._for_rule(name, used, n, unit) for n, unit in rule.needs.items()}
             for column, begin in {**rule.synapse, **rule.neuron}.items():
                 if isinstance(begin, str) and begin not in values:
                     self.fail(f"rule {used}: column {column} starts at parameter {begin!r}, which the rule does not need")

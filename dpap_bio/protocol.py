@@ -10,7 +10,7 @@ from pathlib import Path
 from dpap_bio import library, measures, schema, units
 from dpap_bio import model as models
 from dpap_bio.model import Model
-from dpap_bio.rules import RULES, find_rule
+from dpap_bio.rules import find_rule
 from dpap_bio.stimuli import STIMULI
 
 DAY = 86400.0  # s
@@ -232,11 +232,10 @@ def _check_arm(fail, protocol: Protocol, arm: Arm, model: Model) -> None:
     for old, new in arm.replace.items():
         if old not in used:
             fail(f"arms.{arm.name}.replace: no projection uses rule {old!r}{_near(old, used)}")
-        if new != "none" and new not in RULES:
-            try:
-                find_rule(new)
-            except ValueError as error:
-                fail(f"arms.{arm.name}.replace: {error}")
+        try:
+            find_rule(new)
+        except ValueError as error:
+            fail(f"arms.{arm.name}.replace: {error}")
     if arm.density_of is not None and arm.density_of not in [a.name for a in protocol.arms if a.density_of is None]:
         fail(f"arms.{arm.name}.density_of: found {arm.density_of!r}, an arm that runs on its own is wanted")
     for stage in protocol.stages:
