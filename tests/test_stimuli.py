@@ -86,6 +86,14 @@ def test_drawing_in_blocks_keeps_the_rate():
     assert np.all(np.diff(step * 1000 + neuron) > 0)
 
 
+@pytest.mark.parametrize("block", [1, 2, 7])
+def test_no_cell_is_lost_or_doubled_between_blocks(monkeypatch, block):
+    monkeypatch.setattr("dpap_bio.spikes.BLOCK", block)
+    step, neuron = draw(10, 1000, 0.5, np.random.default_rng(0))
+    assert np.all(np.diff(step * 10 + neuron) > 0)
+    assert abs(step.size - 5000) < 4.5 * 2500**0.5
+
+
 def test_merging_keeps_one_spike_a_neuron_and_step():
     step, neuron = merge([2, 0, 2, 2], [1, 1, 1, 0], 2)
     assert step.tolist() == [0, 2, 2] and neuron.tolist() == [1, 0, 1]
@@ -110,6 +118,12 @@ def test_a_pair_with_a_common_source_correlates_by_c_and_pairs_across_groups_not
     assert within.mean() == pytest.approx(c, abs=0.02 * c + 0.002)
     assert abs(r[:10, 10:20].mean()) < 0.005
     assert abs(r[:20, 20:].mean()) < 0.005
+
+
+def test_the_correlation_is_exact_even_where_every_third_step_has_a_spike():
+    s = make("correlated", n=10, steps=200_000, rate=300.0, correlation=0.5, groups=1, share=1.0, jitter=0.0)
+    r = np.corrcoef(raster(s).T)[np.triu_indices(10, 1)]
+    assert r.mean() == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("c", [0.0, 0.3, 1.0])
