@@ -78,7 +78,7 @@ _UNITS |= {"radian": (1.0, "dimensionless", "radian")}
 
 _AS_UNITS = {name: (1.0, name, base) for name, (_, base, _example) in _DIMENSIONS.items()}  # "voltage/time"
 
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)(?:[ \t]+([A-Za-z1].*))?", re.ASCII)
+_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)(?:[ \t]+([A-Za-z1].*))?", re.ASCII)
 _FACTOR = re.compile(r"[ \t]*([*/])[ \t]*(?:(1)|([A-Za-z]+)(?:[ \t]*\*\*[ \t]*(-?\d{1,2}))?)(?![\w.])", re.ASCII)
 
 
