@@ -1,5 +1,168 @@
-"""Pure functions from a run to numbers: what criteria judge."""
+"""MEASURES: what a criterion may name. Pure functions from a run to a number, and the arguments that each takes."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dpap_bio import measures_coding as coding
+from dpap_bio import measures_structure as structure
+from dpap_bio.measures_coding import lifetime_sparseness, linear_readout, selectivity, wilson
+from dpap_bio.measures_structure import kaplan_meier, peak_epoch
+
+__all__ = ["MEASURES", "Arg", "Measure", "check", "kaplan_meier", "lifetime_sparseness", "linear_readout", "peak_epoch",
+           "selectivity", "wilson"]
+
+_REQUIRED = object()
 
 
-def check(measure, args, protocol, model):
-    """Refuse an unknown measure or argument (to be completed)."""
+@dataclass(frozen=True)
+class Arg:
+    """What an argument must be, and its value where a criterion gives none.
+
+    kind   "projection", "population", "probe", "stage", "arm" or "parameter": the name of one the protocol has;
+           "share": a number above 0 and at most 1; "count": a whole number of at least 1; "odd": an odd one
+    """
+
+    kind: str
+    default: Any = _REQUIRED
+
+    @property
+    def required(self) -> bool:
+        return self.default is _REQUIRED
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure.
+
+    fn    per "development": f(run, arm, seed, **args) -> float; per "run": f(run, arm, **args) -> {seed: float}
+    unit  of the number
+    args  name -> Arg
+    per   whether it looks at one development or compares arms over seeds
+    """
+
+    fn: Callable[..., Any]
+    unit: str
+    args: Mapping[str, Arg]
+    per: Literal["development", "run"] = "development"
+
+    def __call__(self, run, arm: str, seeds, args: Mapping[str, Any]) -> dict[int, float]:
+        """The number of each seed.
+
+        Raises
+            NotApplicable, TooLittleData   from a seed for which it cannot be had
+        """
+        if self.per == "run":
+            return self.fn(run, arm, **args)
+        return {seed: self.fn(run, arm, seed, **args) for seed in seeds}
+
+
+_PROJECTION, _POPULATION, _PROBE, _STAGE = Arg("projection"), Arg("population"), Arg("probe"), Arg("stage")
+_LAST = Arg("share", 0.2)
+_READOUT = {"train": _PROBE, "test": _PROBE, "after": Arg("stage", None)}
+_OF = {"projection": _PROJECTION}
+
+MEASURES: dict[str, Measure] = {
+    "density_maxima": Measure(structure.density_maxima, "1",
+                              {**_OF, "smooth": Arg("odd", 3), "prominence": Arg("share", 0.02)}),
+    "peak_over_adult": Measure(structure.peak_over_adult, "1", {**_OF, "last": _LAST}),
+    "plateau": Measure(structure.plateau, "1", {**_OF, "last": _LAST}),
+    "eliminated_share": Measure(structure.eliminated_share, "1", _OF),
+    "survivor_strength": Measure(structure.survivor_strength, "1", _OF),
+    "early_over_late_elimination": Measure(structure.early_over_late_elimination, "1", _OF),
+    "survivor_ratio": Measure(structure.survivor_ratio, "1", {"of": _PROJECTION, "over": _PROJECTION}),
+    "rate_over_target": Measure(structure.rate_over_target, "1", {
+        "population": _POPULATION, "parameter": Arg("parameter", "rate_target"), "last": _LAST}),
+    "selectivity_gain": Measure(coding.selectivity_gain, "1", {
+        "population": _POPULATION, "probe": _PROBE, "before": _STAGE, "after": _STAGE, "spikes": Arg("count", 30)}),
+    "silent_share": Measure(coding.silent_share, "1",
+                            {"population": _POPULATION, "probe": _PROBE, "after": Arg("stage", None)}),
+    "readout": Measure(coding.readout, "%", {"population": _POPULATION, **_READOUT}),
+    "readout_raw": Measure(coding.readout_raw, "%", _READOUT),
+    "readout_difference": Measure(coding.readout_difference, "%",
+                                  {"over": Arg("arm"), "population": _POPULATION, **_READOUT}, per="run"),
+}
+
+
+def check(measure: str, args: Mapping[str, Any], protocol, model) -> None:
+    """Refuse a criterion that names an unknown measure or gives it arguments that fit neither it nor the protocol.
+
+    Arguments
+        measure, args    as in the protocol file
+        protocol, model  the Protocol and its main arm's Model: where names are looked up
+    Raises
+        ValueError       one sentence: what was found, what was wanted
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"there is no measure {measure!r}{_near(measure, MEASURES)}; there are {', '.join(MEASURES)}")
+    known = MEASURES[measure].args
+    for name, value in args.items():
+        if name not in known:
+            raise ValueError(f"args.{name}: {measure} has no such argument{_near(name, known)}; "
+                             f"it takes {', '.join(known)}")
+        _check_value(f"args.{name}", known[name].kind, value, protocol, model)
+    missing = [name for name, arg in known.items() if arg.required and name not in args]
+    if missing:
+        raise ValueError(f"args.{missing[0]} is missing: {measure} needs the name of {_a(known[missing[0]].kind)}")
+    probes = {name: args[name] for name, arg in known.items() if arg.kind == "probe"}
+    for stage in (args[name] for name, arg in known.items() if arg.kind == "stage" and name in args):
+        for name, probe in probes.items():
+            if stage not in next(p.after for p in protocol.probes if p.name == probe):
+                raise ValueError(f"args.{name}: probe {probe!r} is not shown after stage {stage!r}; "
+                                 "add the stage to the probe's `after`")
+
+
+def _check_value(where: str, kind: str, value, protocol, model) -> None:
+    if kind in ("share", "count", "odd"):
+        _check_number(where, kind, value)
+        return
+    names = _names(kind, protocol, model)
+    if kind == "parameter" and not names:
+        return
+    if value not in names:
+        there = f"there are {', '.join(names)}" if names else f"the protocol has no {kind}"
+        raise ValueError(f"{where}: found {value!r}, the name of {_a(kind)} is wanted{_near(value, names)}; {there}")
+
+
+def _check_number(where: str, kind: str, value) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    whole = number and value == int(value) and value >= 1
+    fits = {"share": number and 0 < value <= 1, "count": whole, "odd": whole and value % 2 == 1}[kind]
+    if not fits:
+        wanted = {"share": "a number above 0 and at most 1", "count": "a whole number of at least 1",
+                  "odd": "an odd whole number of at least 1"}[kind]
+        raise ValueError(f"{where}: found {value!r}, {wanted} is wanted")
+
+
+def _names(kind: str, protocol, model) -> list[str]:
+    """The names of a kind; arms also where the protocol's size leaves them out."""
+    if kind == "projection":
+        return list(model.projections)
+    if kind == "population":
+        return [name for name, p in model.populations.items() if not p.stimulated]
+    if kind == "probe":
+        return [p.name for p in protocol.probes]
+    if kind == "stage":
+        return [s.name for s in protocol.stages]
+    if kind == "arm":
+        written = tomllib.loads(protocol.texts[f"{protocol.name}.toml"]).get("arms", [])
+        return list(dict.fromkeys([*(a.name for a in protocol.arms), *(a["name"] for a in written)]))
+    return list(dict.fromkeys([*model.parameters, *(n for o in _owners(model) for n in o.parameters)]))
+
+
+def _owners(model):
+    return [*model.populations.values(), *model.projections.values()]
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
+
+
+def _near(name, known) -> str:
+    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,128 @@
+"""Read a run: who lived in it, and its tables by arm and seed. Every figure and every measure starts here."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+BIRTH = "birth"  # the name of the snapshot before the first epoch; the others are named by their epoch's number
+NOT_ARMS = ("parameters", "criteria", "arms", "files")
+
+
+class NotApplicable(ValueError):
+    """The run holds nothing that the question applies to: one sentence says what is missing."""
+
+
+class TooLittleData(ValueError):
+    """The question applies, but to too few neurons, synapses or seeds: one sentence says how many there are."""
+
+
+def arms(run: xr.DataTree) -> list[str]:
+    """The arms that were run, the main arm first."""
+    return [name for name in run.children if name not in NOT_ARMS]
+
+
+def seeds(run: xr.DataTree, arm: str) -> list[int]:
+    """The seeds of an arm, in the order they were run; none if there is no such arm."""
+    return [int(name.removeprefix("seed_")) for name in run[arm].children] if arm in arms(run) else []
+
+
+def place(arm: str, seed: int) -> str:
+    """The path of one development."""
+    return f"{arm}/seed_{seed}"
+
+
+def table(run: xr.DataTree, arm: str, seed: int, name: str) -> xr.Dataset:
+    """One table of a development: "summary", "neurons", "synapses_<projection>".
+
+    Raises
+        NotApplicable   the run has no such table
+    """
+    return _found(run, f"{place(arm, seed)}/{name}")
+
+
+def curve(run: xr.DataTree, arm: str, seed: int, name: str, of: str) -> xr.DataArray:
+    """A column of the summary for one population or projection, over epochs, with `age` as a coordinate."""
+    column = table(run, arm, seed, "summary").set_coords("age")[name]
+    dim = "population" if "population" in column.dims else "projection"
+    if of not in column[dim].values:
+        raise NotApplicable(f"arm {arm} has no {dim} {of!r}")
+    return column.sel({dim: of}, drop=True)
+
+
+def epoch_name(epoch: int) -> str:
+    """The name of an epoch's group."""
+    return BIRTH if epoch < 0 else str(epoch)
+
+
+def epochs(run: xr.DataTree, arm: str, seed: int, kind: str, of: str | None = None) -> list[int]:
+    """The epochs, in order, of which there are "snapshots", "spikes" or "probes" (of one probe or population)."""
+    path = f"{place(arm, seed)}/{kind}"
+    try:
+        children = run[path].children
+    except KeyError:
+        return []
+    named = [name for name, node in children.items() if of is None or of in node.children]
+    return sorted(-1 if name == BIRTH else int(name) for name in named)
+
+
+def snapshot(run: xr.DataTree, arm: str, seed: int, projection: str, epoch: int) -> xr.Dataset:
+    """The live synapses of a projection at the snapshot of an epoch (of one that `epochs` lists).
+
+    A projection that had not changed since the snapshot before is stored there only, and is found there.
+
+    Raises
+        NotApplicable   there is no snapshot of that epoch, or none of that projection
+    """
+    due = epochs(run, arm, seed, "snapshots")
+    if epoch not in due:
+        raise NotApplicable(f"arm {arm} has no snapshot of epoch {epoch}")
+    stored = [e for e in epochs(run, arm, seed, "snapshots", projection) if e <= epoch]
+    if not stored:
+        raise NotApplicable(f"arm {arm} has no projection {projection!r}")
+    return _found(run, f"{place(arm, seed)}/snapshots/{epoch_name(stored[-1])}/{projection}")
+
+
+def probe(run: xr.DataTree, arm: str, seed: int, name: str, after: str | None = None) -> xr.Dataset:
+    """What a probe saw after a stage (the last stage it was shown after, if none is named).
+
+    Raises
+        NotApplicable   the probe was not shown then
+    """
+    shown = epochs(run, arm, seed, "probes", name)
+    if after is not None:
+        stages = table(run, arm, seed, "summary").stage
+        shown = [e for e in shown if str(stages.sel(epoch=e).item()) == after]
+    if not shown:
+        raise NotApplicable(f"arm {arm} was not shown probe {name!r}" + (f" after stage {after!r}" if after else ""))
+    return _found(run, f"{place(arm, seed)}/probes/{epoch_name(shown[-1])}/{name}")
+
+
+def spikes(run: xr.DataTree, arm: str, seed: int, population: str, epoch: int) -> xr.Dataset:
+    """The recorded spikes of a population in an epoch."""
+    return _found(run, f"{place(arm, seed)}/spikes/{epoch_name(epoch)}/{population}")
+
+
+def counts(run: xr.DataTree, arm: str, seed: int, name: str, population: str, after: str | None = None):
+    """Spike counts (n_presentations, n_neurons), labels, and the lasting ids of the neurons, of a probe."""
+    shown = probe(run, arm, seed, name, after)
+    column = f"count_{population}"
+    if column not in shown:
+        raise NotApplicable(f"probe {name!r} did not count the spikes of population {population!r}")
+    return shown[column].values, shown.label.values, shown[f"neuron_{population}"].values
+
+
+def parameter(run: xr.DataTree, name: str) -> tuple[float, str]:
+    """The value of a parameter in the main arm's first stage, and its unit."""
+    parameters = _found(run, "parameters")
+    rows = np.flatnonzero(parameters.parameter.values.astype(str) == name)
+    if not len(rows):
+        raise NotApplicable(f"the model has no parameter {name!r}")
+    return float(parameters.value.values[rows[0]]), str(parameters.unit.values[rows[0]])
+
+
+def _found(run: xr.DataTree, path: str) -> xr.Dataset:
+    try:
+        return run[path].to_dataset()
+    except KeyError:
+        raise NotApplicable(f"the run has no {path}") from None
