@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from dpap_bio.rules import controls, grow, importance, prune, scaling, survival
+from dpap_bio.rules import (
+    controls,
+    criticality,
+    grow,
+    importance,
+    prune,
+    regrow,
+    scaling,
+    spine,
+    spine_range,
+    survival,
+    trophic,
+)
 from dpap_bio.rules.rule import Activity, Firing, Rule
 
 __all__ = ["RULES", "Activity", "Firing", "Rule", "find_rule"]
@@ -21,6 +33,15 @@ RULES = {
     "prune_neurons": prune.PRUNE_NEURONS,
     "grow": grow.GROW,
     "grow_no_autapses": grow.GROW_NO_AUTAPSES,
+    "regrow": regrow.REGROW,
+    "regrow_no_autapses": regrow.REGROW_NO_AUTAPSES,
+    "trophic": trophic.TROPHIC,
+    "spine": spine.SPINE,
+    "spine_fluctuation": spine.SPINE_FLUCTUATION,
+    "prune_spines": spine.PRUNE_SPINES,
+    "spine_range": spine_range.SPINE_RANGE,
+    "criticality": criticality.CRITICALITY,
+    "criticality_no_autapses": criticality.CRITICALITY_NO_AUTAPSES,
     "scaling": scaling.SCALING,
     "rate_scaling": scaling.RATE_SCALING,
     "random": controls.RANDOM,
