@@ -35,8 +35,8 @@ class Activity:
     days       float, day  developmental time the epoch stands for
     age        float, day  developmental age at the end of the epoch
     epoch      int         0-based number of the epoch
-    quota      int         synapses of the projection to keep after this epoch; only the control rules read it, and
-                           the loop sets it from a reference run's record; None leaves all
+    quota      int         synapses of the projection that may live on, this epoch's newborn not counted; only control
+                           rules read it, and the loop sets it from a reference run's record; None leaves all
     """
 
     pre: Firing
