@@ -69,6 +69,8 @@ def test_largest_marks_exactly_k_of_those_allowed(library):
     assert list(to_numpy(largest(values, 4, among))) == [True, False, True, True, True]
     assert list(to_numpy(largest(values, 9, among))) == [True, False, True, True, True]
     assert not to_numpy(largest(values, 0, among)).any()
+    lowest, second = xp.asarray([-float("inf"), 7.0]), xp.asarray([True, False])
+    assert list(to_numpy(largest(lowest, 1, second))) == [True, False]
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

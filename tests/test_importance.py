@@ -170,6 +170,27 @@ def test_the_rule_over_three_epochs_is_one_long_cumulative_count():
     assert proj.target.use == pytest.approx(y.mean(0))
 
 
+def test_score_and_threshold_forget_at_their_own_pace():
+    class Forgetful(P):
+        score_memory, threshold_memory = 2.0, 5.0
+
+    x, y, pre, post = draw(n_samples=20)
+    first, second = (x[:10], y[:10]), (x[10:], y[10:])
+    proj = projection(pre, post, x.shape[1], y.shape[1], rule=IMPORTANCE)
+    for traces in (first, second):
+        proj = IMPORTANCE.step(proj, activity(*traces), Forgetful, None)
+    kept, kept_threshold = math.exp(-1 / 2), math.exp(-1 / 5)
+    assert proj.target.use_weight == pytest.approx(np.full(4, 10 * kept + 10))
+    assert proj.target.use == pytest.approx((kept * y[:10].sum(0) + y[10:].sum(0)) / (10 * kept + 10))
+    weight = 10 * kept_threshold + 10
+    assert proj.target.threshold_bcm == pytest.approx((kept_threshold * y[:10].sum(0) + y[10:].sum(0)) / weight)
+    zero = np.zeros(4)
+    theta = sliding_threshold(y[:10], zero, zero, power=1.0, scale=1.0)
+    later = sliding_threshold(y[10:], y[:10].mean(0), zero + 10 * kept_threshold, power=1.0, scale=1.0)
+    wanted = kept * bcm_score(*first, theta, pre, post) + bcm_score(*second, later, pre, post)
+    assert proj.synapses.score == pytest.approx(wanted / (10 * kept + 10))
+
+
 def test_a_synapse_born_later_is_rated_by_its_own_samples():
     x, y, pre, post = draw(n_samples=10)
     proj = projection(pre, post, x.shape[1], y.shape[1], rule=IMPORTANCE)

@@ -43,6 +43,13 @@ def test_spines_whose_ends_fire_together_outgrow_the_others():
     assert after.synapses.spine[0] > 0.5 > after.synapses.spine[1]
 
 
+def test_spines_that_are_used_about_equally_are_driven_about_equally():
+    x, y = [[0.98, 0.99, 1.0, 1.0]], [[1.0]]
+    proj = projection([0, 1, 2, 3], [0] * 4, spine=[0.0] * 4)
+    after = SPINE.step(proj, activity(x, y, days=1e3), SimpleNamespace(tau_spine=1.0, percentile=0.75), None)
+    assert after.synapses.spine == pytest.approx([0.98, 0.99, 1, 1])
+
+
 def test_a_spine_below_the_threshold_is_lost():
     proj = projection([0, 1, 2], [0, 0, 0], spine=[0.2, 0.25, 0.9])
     after = PRUNE_SPINES.step(proj, activity(), SimpleNamespace(spine_threshold=0.25), None)
@@ -140,3 +147,12 @@ def test_weights_are_bounded_only_after_the_learning_phase():
                       falling=[0.0])  # fmt: skip
     assert SPINE_RANGE.step(proj, activity(age=19.0), p, None).synapses.w[0] == 1.5
     assert SPINE_RANGE.step(proj, activity(age=20.0), p, None).synapses.w[0] == 1.0
+
+
+def test_a_weight_held_by_its_bound_does_not_count_as_falling():
+    p = SimpleNamespace(range_persistence=9.0, range_shrink=0.75, range_from=0.0)
+    columns = {name: [0.0] for name in ("w_before", "pressed", "overshoot", "falling")}
+    proj = projection([0], [0], w=[1.5], range_upper=[1.0], **columns)
+    for day in range(3):
+        proj = SPINE_RANGE.step(proj.replace(w=np.array([1.4 - 0.1 * day])), activity(age=day + 2.0), p, None)
+    assert proj.synapses.falling[0] == 0
