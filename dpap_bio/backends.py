@@ -1,0 +1,53 @@
+"""Who simulates: one row a backend. A row says how to open it for a model and what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A way to let a network live for an epoch.
+
+    title    what it is, for `dpap list`
+    targets  code generation targets, the default first; "auto" chooses
+    open     target -> advance(model, network, stimuli, n_steps, learning=...) -> (network, fired)
+    """
+
+    title: str
+    targets: tuple[str, ...]
+    open: Callable
+
+
+def _runtime(target: str):
+    from dpap_bio import brian
+
+    return partial(brian.advance, target=target)
+
+
+BACKENDS = {
+    "runtime": Backend("Brian2 in this process: numpy, or Cython where a compiler is", ("auto", "numpy", "cython"), _runtime),
+}
+
+COMPILE_WORTH = 400_000  # steps of all developments together: above, 1-2 minutes of compiling pay for themselves
+
+
+def choose_target(target: str, steps: int) -> str:
+    """The code generation target in force: "auto" compiles where there is a compiler and enough to do.
+
+    Arguments
+        target  "auto", "numpy" or "cython"
+        steps   int   time steps of the whole run
+    Raises
+        ValueError    Cython is asked for and there is no compiler
+    """
+    from dpap_bio import brian
+
+    if target == "cython" and not brian.has_compiler():
+        raise ValueError("target cython needs a C compiler and Python's headers, neither was found: "
+                         "install gcc and python3-dev, or use --target numpy")
+    if target != "auto":
+        return target
+    return "cython" if steps > COMPILE_WORTH and brian.has_compiler() else "numpy"
