@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-BIRTH = "birth"  # the name of the snapshot before the first epoch; the others are named by their epoch's number
-NOT_ARMS = ("parameters", "criteria", "arms", "files")
+NOT_ARMS = ("files", "parameters", "stages", "arms", "criteria")
 
 
 class NotApplicable(ValueError):
@@ -33,7 +32,7 @@ def place(arm: str, seed: int) -> str:
 
 
 def table(run: xr.DataTree, arm: str, seed: int, name: str) -> xr.Dataset:
-    """One table of a development: "summary", "neurons", "synapses_<projection>".
+    """One table of a development: "summary", "neurons", "synapses_<projection>", ... as SCHEMA names them.
 
     Raises
         NotApplicable   the run has no such table
@@ -50,20 +49,11 @@ def curve(run: xr.DataTree, arm: str, seed: int, name: str, of: str) -> xr.DataA
     return column.sel({dim: of}, drop=True)
 
 
-def epoch_name(epoch: int) -> str:
-    """The name of an epoch's group."""
-    return BIRTH if epoch < 0 else str(epoch)
-
-
-def epochs(run: xr.DataTree, arm: str, seed: int, kind: str, of: str | None = None) -> list[int]:
-    """The epochs, in order, of which there are "snapshots", "spikes" or "probes" (of one probe or population)."""
-    path = f"{place(arm, seed)}/{kind}"
-    try:
-        children = run[path].children
-    except KeyError:
-        return []
-    named = [name for name, node in children.items() if of is None or of in node.children]
-    return sorted(-1 if name == BIRTH else int(name) for name in named)
+def epochs(run: xr.DataTree, arm: str, seed: int, kind: str) -> list[int]:
+    """The epochs, in order, of the "snapshots" of any projection, or of the "spikes" of any population."""
+    node = run[place(arm, seed)]
+    tables = [child for name, child in node.children.items() if name.startswith(f"{kind}_")]
+    return sorted({int(e) for table_ in tables for e in np.unique(table_.epoch.values)})
 
 
 def snapshot(run: xr.DataTree, arm: str, seed: int, projection: str, epoch: int) -> xr.Dataset:
@@ -74,13 +64,11 @@ def snapshot(run: xr.DataTree, arm: str, seed: int, projection: str, epoch: int)
     Raises
         NotApplicable   there is no snapshot of that epoch, or none of that projection
     """
-    due = epochs(run, arm, seed, "snapshots")
-    if epoch not in due:
+    if epoch not in epochs(run, arm, seed, "snapshots"):
         raise NotApplicable(f"arm {arm} has no snapshot of epoch {epoch}")
-    stored = [e for e in epochs(run, arm, seed, "snapshots", projection) if e <= epoch]
-    if not stored:
-        raise NotApplicable(f"arm {arm} has no projection {projection!r}")
-    return _found(run, f"{place(arm, seed)}/snapshots/{epoch_name(stored[-1])}/{projection}")
+    rows = table(run, arm, seed, f"snapshots_{projection}")
+    stored = np.unique(rows.epoch.values)
+    return rows.isel(entry=rows.epoch.values == stored[stored <= epoch].max())
 
 
 def probe(run: xr.DataTree, arm: str, seed: int, name: str, after: str | None = None) -> xr.Dataset:
@@ -89,18 +77,23 @@ def probe(run: xr.DataTree, arm: str, seed: int, name: str, after: str | None = 
     Raises
         NotApplicable   the probe was not shown then
     """
-    shown = epochs(run, arm, seed, "probes", name)
+    path = f"{place(arm, seed)}/probes"
+    try:
+        shown = sorted(int(epoch) for epoch, node in run[path].children.items() if name in node.children)
+    except KeyError:
+        shown = []
     if after is not None:
         stages = table(run, arm, seed, "summary").stage
         shown = [e for e in shown if str(stages.sel(epoch=e).item()) == after]
     if not shown:
         raise NotApplicable(f"arm {arm} was not shown probe {name!r}" + (f" after stage {after!r}" if after else ""))
-    return _found(run, f"{place(arm, seed)}/probes/{epoch_name(shown[-1])}/{name}")
+    return _found(run, f"{path}/{shown[-1]}/{name}")
 
 
 def spikes(run: xr.DataTree, arm: str, seed: int, population: str, epoch: int) -> xr.Dataset:
     """The recorded spikes of a population in an epoch."""
-    return _found(run, f"{place(arm, seed)}/spikes/{epoch_name(epoch)}/{population}")
+    rows = table(run, arm, seed, f"spikes_{population}")
+    return rows.isel(spike=rows.epoch.values == epoch)
 
 
 def counts(run: xr.DataTree, arm: str, seed: int, name: str, population: str, after: str | None = None):
