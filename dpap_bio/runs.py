@@ -279,7 +279,7 @@ def _drain(events, progress, say) -> None:
 
 
 def _quotas(out: Path, protocol: Protocol, arm, seed: int, say) -> dict | None:
-    """Synapses left after each epoch of the reference arm: what a control at equal density keeps."""
+    """Synapses the reference arm had left after each epoch's deaths and before its births: what a control keeps."""
     if arm.density_of is None:
         return None
     kept = records(_folder(out, arm.density_of, seed), protocol.epochs - 1, say)
@@ -288,7 +288,8 @@ def _quotas(out: Path, protocol: Protocol, arm, seed: int, say) -> dict | None:
         for name, value in record["summary"].items():
             projection, _, what = name.rpartition(".")
             if what == "synapses":
-                quotas.setdefault(projection, {})[record["epoch"]] = int(value)
+                born = record["summary"][f"{projection}.born"]
+                quotas.setdefault(projection, {})[record["epoch"]] = int(value - born)
     return quotas
 
 
