@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import xarray as xr
@@ -55,9 +55,15 @@ class Verdict:
         return len(self.by_seed)
 
     @property
-    def bad(self) -> bool:
+    def failed(self) -> bool:
         """Whether it speaks against the run."""
         return self.verdict in (FAILED, PASSED_BUT_MUST_FAIL)
+
+    def as_dict(self) -> dict[str, object]:
+        """What a program may read as JSON; None where there is no number."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)} | {"n": self.n, "failed": self.failed}
+        numbers = {n: None for n, v in content.items() if isinstance(v, float) and not math.isfinite(v)}
+        return {**content, **numbers, "args": dict(self.args), "by_seed": {str(k): v for k, v in self.by_seed.items()}}
 
 
 def judge(run: xr.DataTree, protocol=None) -> list[Verdict]:
@@ -71,12 +77,49 @@ def judge(run: xr.DataTree, protocol=None) -> list[Verdict]:
     """
     criteria = list((results.protocol_file(run) if protocol is None else protocol).criteria)
     used = [c.measure for c in criteria]
-    verdicts = []
+    found = []
     for k, criterion in enumerate(criteria):
         earlier = used[:k].count(criterion.measure)
         name = criterion.measure if used.count(criterion.measure) == 1 else f"{criterion.measure} {earlier + 1}"
-        verdicts += [_judged(run, name, criterion, arm) for arm in ("main", *criterion.must_fail_in)]
-    return verdicts
+        found += [_judged(run, name, criterion, arm) for arm in ("main", *criterion.must_fail_in)]
+    return found
+
+
+def verdicts(run: xr.DataTree) -> list[Verdict]:
+    """The verdicts that a run carries, or, where it was never judged, those it would get."""
+    return _recorded(run["criteria"].to_dataset()) if "criteria" in run.children else judge(run)
+
+
+def table(found: list[Verdict]) -> str:
+    """Verdicts as lines of text: verdict, criterion, arm if it is a control, value, band, n, note."""
+    lines = []
+    for v in found:
+        where = f" in {v.arm}" if v.control else ""
+        spread = f" +- {v.sem:.2g}" if math.isfinite(v.sem) else ""
+        value = f"{v.value:.4g}{spread}{_unit(v.unit)} (n = {v.n})" if v.n else "no value"
+        note = f"; {v.note}" if v.note else ""
+        lines.append(f"{v.verdict:19}  {v.name}{where}: {value}, wanted {v.low:g} to {v.high:g}{_unit(v.unit)}{note}")
+    return "\n".join(lines) if lines else "the protocol has no criteria"
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else f" {unit}"
+
+
+def _recorded(criteria: xr.Dataset) -> list[Verdict]:
+    found = []
+    for k, name in enumerate(criteria.criterion.values):
+        row = {n: criteria[n].values[k].item() for n in ("measure", "title", "unit", "low", "high", "source", "chosen",
+                                                        "evidence")}
+        for a, arm in enumerate(criteria.arm.values):
+            if not criteria.verdict.values[k, a]:
+                continue
+            here = {n: criteria[n].values[k, a].item() for n in ("verdict", "value", "sem", "note")}
+            values = zip(criteria.seed.values.tolist(), criteria.by_seed.values[k, a].tolist(), strict=True)
+            found.append(Verdict(name=str(name), arm=str(arm), control=str(arm) != "main", **row, **here,
+                                 args=json.loads(str(criteria.args.values[k])),
+                                 by_seed={seed: value for seed, value in values if math.isfinite(value)}))
+    return found
 
 
 def _judged(run, name: str, criterion, arm: str) -> Verdict:

@@ -19,10 +19,10 @@ from dpap_bio import results_read as read
 from dpap_bio import schema
 from dpap_bio.results_file import digest, load, save
 from dpap_bio.results_parameters import column_units, in_force
-from dpap_bio.results_schema import ATTRIBUTES, FORMAT, SCHEMA, describe, labelled
+from dpap_bio.results_schema import ATTRIBUTES, FORMAT, SCHEMA, labelled, schema_text
 from dpap_bio.results_validate import validate
 
-__all__ = ["ATTRIBUTES", "SCHEMA", "assemble", "describe", "digest", "load", "protocol_file", "read", "save",
+__all__ = ["ATTRIBUTES", "SCHEMA", "assemble", "digest", "load", "protocol_file", "read", "save", "schema_text",
            "validate", "with_verdicts"]
 
 _PACKAGES = ("dpap-bio", "brian2", "numpy", "scipy", "xarray", "scikit-learn")
@@ -30,7 +30,7 @@ _PACKAGES = ("dpap-bio", "brian2", "numpy", "scipy", "xarray", "scikit-learn")
 
 def assemble(protocol, records: Mapping[tuple[str, int], Sequence[Mapping]], *, backend: str = "runtime",
              target: str = "", stopped: Mapping[tuple[str, int], str] | None = None) -> xr.DataTree:
-    """Make the tree of a run from what `develop` recorded.
+    """Make the tree of a run from what `develop` recorded, and judge it by the protocol's criteria.
 
     Arguments
         protocol  the Protocol that was run
@@ -38,10 +38,12 @@ def assemble(protocol, records: Mapping[tuple[str, int], Sequence[Mapping]], *, 
         backend   name of the backend, `target` how it generated code
         stopped   (arm, seed) -> the sentence of `Unhealthy`, for developments that it ended
     Returns
-        DataTree  the groups of SCHEMA, without /criteria: see `with_verdicts`
+        DataTree  the groups of SCHEMA
     Raises
         ValueError   a development has no record of its birth, an epoch is missing, or an arm has a group's name
     """
+    from dpap_bio import judge
+
     taken = [arm for arm, _ in records if arm in read.NOT_ARMS]
     if taken:
         raise ValueError(f"an arm cannot be called {taken[0]!r}: a group of the run file has that name; rename the arm")
@@ -58,7 +60,7 @@ def assemble(protocol, records: Mapping[tuple[str, int], Sequence[Mapping]], *, 
                  "versions": json.dumps(_versions())}
     for (arm, seed), sentence in (stopped or {}).items():
         run[read.place(arm, seed)].attrs["stopped"] = sentence
-    return run
+    return with_verdicts(run, judge.judge(run, protocol))
 
 
 def with_verdicts(run: xr.DataTree, verdicts) -> xr.DataTree:
@@ -96,13 +98,7 @@ def protocol_file(run: xr.DataTree) -> schema.ProtocolFile:
 
 
 def _files(protocol) -> xr.Dataset:
-    texts = {}
-    for name, text in protocol.texts.items():
-        kind = tomllib.loads(text)["schema"].removeprefix("dpap-").split("/")[0]
-        texts[f"{kind} {name}"] = text
-    if not any(name.startswith("protocol ") for name in texts):
-        path = protocol.folder / f"{protocol.name}.toml"
-        texts[f"protocol {path.name}"] = path.read_text(encoding="utf-8")
+    texts = protocol.texts
     names = sorted(texts)
     return labelled("files", {"file": names, "text": [texts[n] for n in names],
                               "sha256": [hashlib.sha256(texts[n].encode("utf-8")).hexdigest() for n in names]})
@@ -110,19 +106,9 @@ def _files(protocol) -> xr.Dataset:
 
 def _stages(protocol) -> xr.Dataset:
     model = protocol.model(protocol.arms[0], protocol.stages[0])
-    rows = [(s.name, s.epochs, s.n_steps * model.dt, s.days, _shown(s.shown), json.dumps(dict(s.set), sort_keys=True))
+    rows = [(s.name, s.epochs, s.n_steps * model.dt, s.days, str(s.shown), json.dumps(dict(s.set), sort_keys=True))
             for s in protocol.stages]
     return labelled("stages", dict(zip(SCHEMA["stages"], map(list, zip(*rows, strict=True)), strict=True)))
-
-
-def _shown(shown) -> str:
-    from dpap_bio.stimuli import STIMULI
-
-    values = []
-    for name, value in shown.parameters.items():
-        unit = STIMULI[shown.kind].units[name]
-        values.append(f"{name} {value}" if unit == "name" else f"{name} {value:g} {unit}".removesuffix(" 1"))
-    return ", ".join([f"{shown.kind} to {shown.population}", *values])
 
 
 def _arms(protocol) -> xr.Dataset:

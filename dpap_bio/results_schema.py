@@ -154,7 +154,7 @@ def labelled(path: str, columns: dict[str, object], units: dict[str, str] | None
     return xr.Dataset({n: v for n, v in variables.items() if n not in coordinates}, coordinates)
 
 
-def describe() -> str:
+def schema_text() -> str:
     """SCHEMA as text: what `dpap schema` prints."""
     lines = [f"Format {FORMAT}. Attributes of the file:"]
     lines += [f"  {name:11} {meaning}" for name, meaning in ATTRIBUTES.items()]
