@@ -77,19 +77,14 @@ def list_(as_json: Json = False) -> int:
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="A model or a protocol, by name or path.")], set_: Set = None) -> int:
-    """What a model will run: equations after lifting, parameters with units and sources, rules; or a protocol's stages."""
-    from dpap_bio import library, show
+    """What a model will run: equations after lifting, parameters, sources, rules; or what a protocol goes through.
 
-    try:
-        library.find("model", name)
-    except FileNotFoundError:
-        try:
-            library.find("protocol", name)
-        except FileNotFoundError:
-            raise FileNotFoundError(f"there is neither a model nor a protocol called {name!r}: see `dpap list`") from None
-        print(show.protocol_text(name, _overrides(set_)))
-        return 0
-    print(show.model_text(name, _overrides(set_)) if _is(name, "dpap-model") else show.protocol_text(name, _overrides(set_)))
+    A name that a protocol and a model share shows both.
+    """
+    from dpap_bio import show
+
+    texts = {"protocol": show.protocol_text, "model": show.model_text}
+    print("\n\n".join(texts[kind](name, _overrides(set_)) for kind in _kinds(name)))
     return 0
 
 
@@ -296,15 +291,20 @@ def _first_line(path: Path) -> str:
     return lines[0].strip('"') if lines else ""
 
 
-def _is(name: str, kind: str) -> bool:
+def _kinds(name: str) -> list[str]:
+    """What a name or path stands for: "protocol", "model" or both."""
     from dpap_bio import library
 
-    for where in ("model", "protocol"):
-        try:
-            return str(library.read_toml(library.find(where, name))[1].get("schema", "")).startswith(kind)
-        except FileNotFoundError:
-            continue
-    return False
+    if name.endswith(".toml") or "/" in name:
+        schema = str(library.read_toml(library.find("protocol", name))[1].get("schema"))
+        found = [kind for kind in ("protocol", "model") if schema.startswith(f"dpap-{kind}/")]
+        if not found:
+            raise ValueError(f"{Path(name).name}: schema: found {schema!r}, that of a model or of a protocol is wanted")
+        return found
+    found = [kind for kind in ("protocol", "model") if name in library.names(kind)]
+    if not found:
+        raise FileNotFoundError(f"there is neither a model nor a protocol called {name!r}: see `dpap list`")
+    return found
 
 
 def _stop(signum, frame):

@@ -150,7 +150,7 @@ def _names(kind: str, protocol, model) -> list[str]:
     if kind == "stage":
         return [s.name for s in protocol.stages]
     if kind == "arm":
-        written = tomllib.loads(protocol.texts[f"{protocol.name}.toml"]).get("arms", [])
+        written = tomllib.loads(protocol.texts[f"protocol {protocol.name}.toml"]).get("arms", [])
         return list(dict.fromkeys([*(a.name for a in protocol.arms), *(a["name"] for a in written)]))
     return list(dict.fromkeys([*model.parameters, *(n for o in _owners(model) for n in o.parameters)]))
 

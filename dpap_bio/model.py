@@ -52,11 +52,12 @@ class Projection:
     delay: float
     connect: schema.Connect
     rules: tuple[tuple[str, Rule, SimpleNamespace], ...]
+    rule_parameters: Mapping[str, schema.Parameter]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A checked model. `dt` and `tau_trace` in s; `texts` holds every file it came from, for the record.
+    """A checked model. `dt` and `tau_trace` in s; `texts` holds every file it came from, as "model x.toml".
 
     `tau_trace` is the decay of the spike traces that slow rules see (`Firing.trace`).
     """
@@ -96,7 +97,7 @@ class _Composer:
 
     def __init__(self, path, text, spec, set_, replace_rules):
         self.path, self.spec, self.replace_rules = path, spec, replace_rules
-        self.texts = {path.name: text}
+        self.texts = {f"model {path.name}": text}
         self.mechanisms = {}
         self.read = set()
         for owner in [*spec.populations.values(), *spec.projections.values()]:
@@ -114,7 +115,7 @@ class _Composer:
                 path = library.find("mechanism", name, self.path.parent)
             except FileNotFoundError as error:
                 self.fail(str(error))
-            self.texts[path.name], self.mechanisms[name] = schema.read(path, schema.Mechanism)
+            self.texts[f"mechanism {path.name}"], self.mechanisms[name] = schema.read(path, schema.Mechanism)
         return self.mechanisms[name]
 
     # -- parameters ---------------------------------------------------------------------------------------------
@@ -246,9 +247,10 @@ class _Composer:
         for _, part in target_parts:
             onto |= {f"{e.name}_post": f"{e.name}_{name}_post" for e in self._equations(name, part.equations)}
         code = _renamed(code, onto)
+        rules = tuple(self.rules(name))
+        ruled = {n: self.parameter(n, name, spec.target) for _, rule, _ in rules for n in rule.needs}
         made = Projection(
-            name, spec.source, spec.target, plain, code, arrivals, constants, start, delay, spec.connect,
-            tuple(self.rules(name)),
+            name, spec.source, spec.target, plain, code, arrivals, constants, start, delay, spec.connect, rules, ruled,
         )
         return made, (spikes, target_parts)
 

@@ -24,6 +24,13 @@ class Shown:
     population: str
     parameters: Mapping[str, object]
 
+    def __str__(self) -> str:
+        values = []
+        for name, value in self.parameters.items():
+            unit = STIMULI[self.kind].units[name]
+            values.append(f"{name} {value}" if unit == "name" else f"{name} {value:g} {unit}".removesuffix(" 1"))
+        return ", ".join([f"{self.kind} to {self.population}", *values])
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -76,6 +83,7 @@ class Protocol:
     set: Mapping[str, object]
     texts: Mapping[str, str]
     folder: Path
+    sizes: Mapping[str, schema.Size] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -154,9 +162,9 @@ def _checked(path: Path, text: str, spec: schema.ProtocolFile, size: str, set_: 
     probes = tuple(_probe(fail, p, change.probes.get(p.name, {}), stages, first) for p in spec.probes)
     wanted = [a for a in spec.arms if change.arms is None or a.name in change.arms]
     arms = (Arm("main", spec.title), *(Arm(a.name, a.title, a.replace, a.set, a.density_of) for a in wanted))
-    protocol = Protocol(path.stem, spec.title, size, spec.model, tuple(seeds or change.seeds or spec.seeds), stages, probes,
-                        arms, tuple(spec.criteria), tuple(spec.figures), overrides,
-                        {path.name: text, **first.texts}, path.parent)
+    protocol = Protocol(path.stem, spec.title, size, spec.model, tuple(seeds or change.seeds or spec.seeds), stages,
+                        probes, arms, tuple(spec.criteria), tuple(spec.figures), overrides,
+                        {f"protocol {path.name}": text, **first.texts}, path.parent, dict(spec.sizes))
     for arm in arms:
         _check_arm(fail, protocol, arm, first)
     for criterion in spec.criteria:
@@ -205,7 +213,8 @@ def _probe(fail, spec: schema.Probe, change: Mapping, stages, model: Model) -> P
 
 def _shown(fail, where: str, spec: schema.StimulusSpec, model: Model) -> Shown:
     if spec.kind not in STIMULI:
-        fail(f"{where}.kind: there is no stimulus {spec.kind!r}{_near(spec.kind, STIMULI)}; there are {', '.join(STIMULI)}")
+        fail(f"{where}.kind: there is no stimulus {spec.kind!r}{_near(spec.kind, STIMULI)}; "
+             f"there are {', '.join(STIMULI)}")
     stimulated = model.stimulated()
     population = spec.population or (stimulated[0] if len(stimulated) == 1 else None)
     if population not in stimulated:

@@ -1,0 +1,187 @@
+"""A model or a protocol in plain text: what will run, with every number's unit and origin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from dpap_bio import model as models
+from dpap_bio import protocol as protocols
+from dpap_bio import schema
+from dpap_bio.lift import Code
+from dpap_bio.model import Model, Population, Projection
+from dpap_bio.protocol import Protocol
+
+_REASON = 90  # characters of a reason that are shown
+
+
+def model_text(name: str, set_: Mapping | None = None) -> str:
+    """The composed equations of a model as they will run, the textbook synapse beside what was lifted, every parameter.
+
+    Arguments
+        name  shipped model, or a path
+        set_  parameter -> value, as in `model.load`
+    Raises
+        FileNotFoundError, ValueError   as `model.load`
+    """
+    model = models.load(name, set_=set_)
+    lines = [f"{model.name}: {model.title}", f"time step {model.dt * 1e3:g} ms; made from {', '.join(model.texts)}"]
+    for population in model.populations.values():
+        lines += ["", *_population(population)]
+    for projection in model.projections.values():
+        lines += ["", *_projection(projection)]
+    return "\n".join(lines)
+
+
+def protocol_text(name: str, set_: Mapping | None = None) -> str:
+    """The stages, probes, arms, criteria and sizes of a protocol, as the file stands.
+
+    Arguments
+        name  shipped protocol, or a path
+        set_  parameter -> value, as in `protocol.load`
+    Raises
+        FileNotFoundError, ValueError   as `protocol.load`
+    """
+    protocol = protocols.load(name, set_=set_)
+    model = protocol.model(protocol.arms[0], protocol.stages[0])
+    lines = [f"{protocol.name}: {protocol.title}",
+             f"model {protocol.model_name} (`dpap show {protocol.model_name}`); "
+             f"seeds {', '.join(map(str, protocol.seeds))}; "
+             f"{protocol.epochs} epochs, {protocol.age(protocol.epochs):g} day"]
+    if set_:
+        lines.append("set  " + _pairs(protocol.set))
+    return "\n".join([*lines, *_stages(protocol, model), *_probes(protocol, model), *_arms(protocol),
+                      *_criteria(protocol), *_sizes(protocol)])
+
+
+# -- a model -------------------------------------------------------------------------------------------------------
+
+
+def _population(population: Population) -> Iterator[str]:
+    if population.stimulated:
+        yield f"population {population.name}: {population.size} neurons, stimulated: the protocol gives their spikes"
+        return
+    yield f"population {population.name}: {population.size} neurons"
+    yield from _block("equations, with what projections put on these neurons", map(str, population.equations))
+    yield from _block("spike when", [population.threshold])
+    yield from _block("then", population.reset)
+    yield from _block("refractory for", [population.refractory])
+    yield from _block("starts at", _starts(population.start))
+    yield from _block("parameters", _parameters(population.parameters))
+
+
+def _projection(projection: Projection) -> Iterator[str]:
+    connect = projection.connect
+    source, target = projection.source, projection.target
+    yield (f"projection {projection.name}: {source} -> {target}, delay {projection.delay * 1e3:g} ms, "
+           f"{connect.share:.0%} of the pairs" + ("" if connect.autapses else " without autapses"))
+    place = {t.equation.name: f"one per neuron of {source}, fed by arriving spikes" for t in projection.arrivals}
+    left = {e.name for e in projection.code.equations} | set(place)
+    place |= {e.name: f"one per neuron of {target}, called {e.name}_{projection.name} there"
+              for e in projection.plain.equations if e.name not in left}
+    if place:
+        yield from _block("textbook synapse, and what was lifted from it without changing a result",
+                          _beside(_code(projection.plain), place))
+        yield from _block("synapse as it runs", _code(projection.code))
+        yield from _block(f"runs once for each neuron of {source}", [str(t.equation) for t in projection.arrivals])
+        yield from _block("at arrival there", [t.statement for t in projection.arrivals])
+    else:
+        yield from _block("synapse; nothing in it can be lifted, it runs as it stands", _code(projection.code))
+    yield from _block("starts at", _starts({n: s for n, s in projection.start.items() if n in left}))
+    yield from _block("parameters", _parameters(projection.parameters))
+    if not projection.rules:
+        yield "  rules: none, these synapses neither die nor are born"
+    for name, rule, p in projection.rules:
+        rows = {n: projection.rule_parameters[n] for n in rule.needs}
+        values = {n: f"{getattr(p, n):.6g} {unit}".removesuffix(" 1") for n, unit in rule.needs.items()}
+        yield from _block(f"rule {name}", _parameters(rows, values) or ["no parameters"])
+
+
+def _code(code: Code) -> list[str]:
+    return [*map(str, code.equations), *(f"at pre spike: {line}" for line in code.on_pre),
+            *(f"at post spike: {line}" for line in code.on_post)]
+
+
+def _beside(lines: list[str], place: Mapping[str, str]) -> list[str]:
+    """The lines of a plain synapse, each equation that was lifted with the place it went to."""
+    width = max(map(len, lines))
+    lifted = {f"d{name}/dt": where for name, where in place.items()}
+    return [f"{line:{width}}   {lifted.get(line.split(' ')[0], '')}".rstrip() for line in lines]
+
+
+def _starts(start: Mapping[str, object]) -> list[str]:
+    return [f"{name} = {_start(value)}" for name, value in sorted(start.items())]
+
+
+def _start(value) -> str:
+    if isinstance(value, schema.Start):
+        return f"{value.kind}({', '.join(str(a) for a in value.arguments)})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _parameters(parameters: Mapping[str, schema.Parameter], values: Mapping[str, str] | None = None) -> list[str]:
+    shown = {n: (values or {}).get(n, f"{p.value:.6g} {p.unit}".removesuffix(" 1")) for n, p in parameters.items()}
+    names, numbers = (max(map(len, x), default=0) for x in (shown, shown.values()))
+    return [f"{n:{names}}  {shown[n]:{numbers}}  {_origin(p)}" for n, p in parameters.items()]
+
+
+def _origin(p) -> str:
+    text = f"source {p.source}" if p.source is not None else f"chosen: {p.chosen}"
+    text = " ".join(text.split()) + (f" ({p.evidence})" if p.evidence else "")
+    return text if len(text) <= _REASON else text[: _REASON - 3] + "..."
+
+
+def _block(title: str, lines) -> Iterator[str]:
+    lines = [line for line in lines if line]
+    if lines:
+        yield f"  {title}"
+        yield from (f"    {line}" for line in lines)
+
+
+# -- a protocol ----------------------------------------------------------------------------------------------------
+
+
+def _stages(protocol: Protocol, model: Model) -> Iterator[str]:
+    yield "\nstages"
+    for s in protocol.stages:
+        yield (f"  {s.name}: {s.epochs} epochs of {s.n_steps * model.dt:g} s, each standing for {s.days:g} day"
+               + (f"; set {_pairs(s.set)}" if s.set else ""))
+        yield f"    {s.shown}"
+
+
+def _probes(protocol: Protocol, model: Model) -> Iterator[str]:
+    if protocol.probes:
+        yield "\nprobes (learning off, on copies of the network)"
+    for p in protocol.probes:
+        yield f"  {p.name}: {p.n_steps * model.dt:g} s over {p.copies} copies, after {', '.join(p.after)}"
+        yield f"    {p.shown}"
+
+
+def _arms(protocol: Protocol) -> Iterator[str]:
+    yield "\narms"
+    for arm in protocol.arms:
+        changes = [f"{old} -> {new}" for old, new in arm.replace.items()]
+        changes += [f"set {_pairs(arm.set)}"] if arm.set else []
+        changes += [f"as many synapses as in {arm.density_of}"] if arm.density_of else []
+        yield f"  {arm.name}: {arm.title}" + (f" ({'; '.join(changes)})" if changes else "")
+
+
+def _criteria(protocol: Protocol) -> Iterator[str]:
+    yield "\ncriteria" if protocol.criteria else "\ncriteria: none"
+    for c in protocol.criteria:
+        yield f"  {c.title}"
+        yield f"    {c.measure}({_pairs(c.args)}) in [{c.between[0]:g}, {c.between[1]:g}]"
+        further = [f"at least {c.min_seeds} seeds"] if c.min_seeds > 1 else []
+        further += [f"must fail in {', '.join(c.must_fail_in)}"] if c.must_fail_in else []
+        yield "    " + "; ".join([_origin(c), *further])
+
+
+def _sizes(protocol: Protocol) -> Iterator[str]:
+    yield "\nsizes"
+    yield "  full: the file as it stands"
+    for name, size in protocol.sizes.items():
+        yield f"  {name}: " + json.dumps(size.model_dump(exclude_defaults=True)).replace('"', "")[1:-1]
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{n} = {v:g}" if isinstance(v, float) else f"{n} = {v}" for n, v in values.items())
