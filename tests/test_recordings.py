@@ -229,7 +229,7 @@ def test_mnist_drives_a_sheet_of_its_own_size_and_a_pooled_one(data):
                               order="sequential", part="test")
         assert s.label.tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
         assert s.step.size / n == pytest.approx(100 * mnist("test").pixels[:10].mean(), rel=0.1)
-    assert digits("test").labels.size == 355
+    assert digits("test").labels.size == 596
     mnist.cache_clear()
 
 
