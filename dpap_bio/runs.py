@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Progress:
-    """One epoch of one development, as a progress bar needs it."""
+    """One epoch of one development out of `developments`, as a progress bar needs it."""
 
     arm: str
     seed: int
@@ -57,6 +57,7 @@ class Progress:
     age: float
     left: float
     rate: float
+    developments: int
 
 
 def new_folder(root: Path, name: str) -> Path:
@@ -150,6 +151,8 @@ def live(request: Request, arm_name: str, seed: int, folder: Path, quotas, repor
     advance = BACKENDS[request.backend].open(request.target)
     with store.Lock(folder):
         after = last_epoch(folder, say)
+        if after is not None:
+            report(_progress(protocol, arm_name, seed, after))
         for epoch in develop(protocol, arm, seed, advance, after=after, quotas=quotas):
             number = epoch.number + 1
             store.commit(folder / "records" / f"{number:05d}", number, dict(epoch.record))
@@ -303,7 +306,8 @@ def _progress(protocol: Protocol, arm: str, seed: int, epoch: Epoch) -> Progress
     possible = sum(summary[f"{n}.synapses"] / summary[f"{n}.density"] for n in plastic if summary[f"{n}.density"])
     rates = [v for n, v in summary.items() if n.endswith(".rate") and v == v]
     left = sum(summary[f"{n}.synapses"] for n in plastic) / possible if possible else 0.0
-    return Progress(arm, seed, epoch.number + 1, protocol.epochs, epoch.record["age"], left, rates[-1] if rates else 0.0)
+    rate, developments = rates[-1] if rates else 0.0, len(protocol.arms) * len(protocol.seeds)
+    return Progress(arm, seed, epoch.number + 1, protocol.epochs, epoch.record["age"], left, rate, developments)
 
 
 def _protocol(request: Request) -> Protocol:
