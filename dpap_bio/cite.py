@@ -22,6 +22,7 @@ _RULES = {
     **dict.fromkeys(("survival", "survival_smooth", "survival_per_neuron", "survival_with_activity", "neuron_survival",
                      "neuron_survival_smooth", "prune_synapses", "prune_neurons"), _DPAP),
     **dict.fromkeys(("regrow", "regrow_no_autapses", "spine_range"), _SD_SNN),
+    **dict.fromkeys(("criticality", "criticality_no_autapses"), ("chen2023",)),
     "trophic": ("vanooyen1999",),
     "spine_fluctuation": ("loewenstein2011", "yasumatsu2008"),
     **dict.fromkeys(("scaling", "rate_scaling"), ("turrigiano1998",)),
