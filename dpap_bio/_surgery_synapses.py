@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from brian2 import DimensionMismatchError, Quantity, Synapses, second
-from brian2.units.fundamentalunits import fail_for_dimension_mismatch
+from brian2.units.fundamentalunits import DIMENSIONLESS, fail_for_dimension_mismatch, get_dimensions, get_unit
 
 from dpap_bio import _brian_private as private
 from dpap_bio._brian_condition import local_names
@@ -173,11 +173,11 @@ def _state(S, given: Mapping, n_new: int) -> dict:
 
 def _value(S, name: str, variable, value, n_new: int) -> np.ndarray:
     try:
-        fail_for_dimension_mismatch(value, variable.dim)
+        if not isinstance(value, str):
+            fail_for_dimension_mismatch(value, variable.dim)
     except DimensionMismatchError:
         raise TypeError(
-            f"grow: {S.name}.{name} is in {Quantity(1, dim=variable.dim).get_best_unit()}, got {value!r}; "
-            "give a value in that unit"
+            f"grow: {S.name}.{name} got a value in {_unit(get_dimensions(value))}; give it in {_unit(variable.dim)}"
         ) from None
     value = np.asarray(value)
     if not np.can_cast(value.dtype, variable.dtype, "same_kind"):
@@ -191,3 +191,7 @@ def _value(S, name: str, variable, value, n_new: int) -> np.ndarray:
             "or one for each"
         )
     return value
+
+
+def _unit(dimensions) -> str:
+    return "1 (no unit)" if dimensions is DIMENSIONLESS else str(get_unit(dimensions))
