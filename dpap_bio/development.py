@@ -289,7 +289,7 @@ def _summary(model: Model, network: Network, fired, lived: Network, seconds: flo
         row[f"{name}.neurons"] = len(table)
         row[f"{name}.rate"] = len(fired[name][0]) / (n * seconds) if name in fired and n else np.nan
     for name, table in network.synapses.items():
-        source, target = (len(network.neurons[end]) for end in network.ends[name])
+        source, target = (network.next_id[end] for end in network.ends[name])  # of birth: dead neurons leave holes
         connect = model.projections[name].connect
         possible = source * target - (0 if connect.autapses else source)
         row[f"{name}.synapses"] = len(table)
