@@ -46,10 +46,10 @@ def brian2():
     if Path("brian_preferences").exists():
         raise RuntimeError("the working folder holds a file brian_preferences, which Brian2 would execute: "
                            "remove it or start elsewhere")
-    hook = sys.excepthook
     import brian2 as b2
 
-    sys.excepthook = hook  # Brian2's own asks users to report every exception of anybody as a bug of Brian2
+    if (sys.excepthook.__module__ or "").startswith("brian2"):
+        sys.excepthook = sys.__excepthook__  # Brian2's own asks to report anybody's exception as a bug of Brian2
     b2.prefs.logging.file_log = False
     b2.BrianLogger.suppress_name("resolution_conflict")
     return b2

@@ -10,6 +10,7 @@ import numpy as np
 from dpap_bio import schema
 from dpap_bio.model import Model, Population, Projection
 from dpap_bio.network import Network, Table
+from dpap_bio.spikes import draw
 
 NEVER = -1e4  # s, time of the last spike of a neuron that has not spiked: Brian2's own convention
 
@@ -101,13 +102,7 @@ def _draw(start, parameters, n: int, rng: np.random.Generator, owner: Population
 
 def _connect(connect: schema.Connect, n_source: int, n_target: int, rng) -> tuple[np.ndarray, np.ndarray]:
     """Each possible pair with probability `share`, sorted by (pre, post), in memory of the size of the result."""
-    pairs = n_source * n_target
-    if connect.share == 1:
-        flat = np.arange(pairs)
-    else:
-        count = rng.binomial(pairs, connect.share)
-        flat = np.sort(rng.choice(pairs, count, replace=False, shuffle=False))
-    pre, post = flat // n_target, flat % n_target
+    pre, post = draw(n_target, n_source, connect.share, rng)
     keep = slice(None) if connect.autapses else pre != post
     return pre[keep], post[keep]
 
