@@ -71,23 +71,27 @@ def snapshot(run: xr.DataTree, arm: str, seed: int, projection: str, epoch: int)
     return rows.isel(entry=rows.epoch.values == stored[stored <= epoch].max())
 
 
+def probed(run: xr.DataTree, arm: str, seed: int, name: str) -> dict[str, int]:
+    """The stages after which a probe was shown, in order, and the epoch of each; empty if it never was."""
+    path = f"{place(arm, seed)}/probes"
+    try:
+        shown = sorted(int(epoch) for epoch, node in run[path].children.items() if name in node.children)
+    except KeyError:
+        return {}
+    stages = table(run, arm, seed, "summary").stage
+    return {str(stages.sel(epoch=epoch).item()): epoch for epoch in shown}
+
+
 def probe(run: xr.DataTree, arm: str, seed: int, name: str, after: str | None = None) -> xr.Dataset:
     """What a probe saw after a stage (the last stage it was shown after, if none is named).
 
     Raises
         NotApplicable   the probe was not shown then
     """
-    path = f"{place(arm, seed)}/probes"
-    try:
-        shown = sorted(int(epoch) for epoch, node in run[path].children.items() if name in node.children)
-    except KeyError:
-        shown = []
-    if after is not None:
-        stages = table(run, arm, seed, "summary").stage
-        shown = [e for e in shown if str(stages.sel(epoch=e).item()) == after]
-    if not shown:
+    shown = probed(run, arm, seed, name)
+    if not shown or (after or next(iter(shown))) not in shown:
         raise NotApplicable(f"arm {arm} was not shown probe {name!r}" + (f" after stage {after!r}" if after else ""))
-    return _found(run, f"{path}/{shown[-1]}/{name}")
+    return _found(run, f"{place(arm, seed)}/probes/{shown[after or list(shown)[-1]]}/{name}")
 
 
 def spikes(run: xr.DataTree, arm: str, seed: int, population: str, epoch: int) -> xr.Dataset:

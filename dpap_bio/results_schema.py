@@ -88,14 +88,14 @@ SCHEMA: dict[str, dict[str, Column]] = {
         note      | U | name | why there is no value, if so"""),
     "*/seed_*/summary": _columns("epoch", """
         epoch      | i | 1    | epoch, -1 is birth
-        age        | f | day  | developmental age at the end of the epoch
+        age        | f | day  | developmental age
         stage      | U | name | stage of development
         population | U | name | population                                               | population
         projection | U | name | projection                                               | projection
         neurons    | i | 1    | living neurons                                           | epoch population
         rate       | f | Hz   | mean firing rate                                         | epoch population
         synapses   | i | 1    | living synapses                                          | epoch projection
-        density    | f | 1    | living synapses over possible ones                       | epoch projection
+        density    | f | 1    | synapse density, living over possible                       | epoch projection
         born       | i | 1    | synapses born in the epoch                               | epoch projection
         died       | i | 1    | synapses eliminated in the epoch                         | epoch projection
         weight     | f | 1    | mean synaptic weight                                     | epoch projection"""),
@@ -129,6 +129,7 @@ SCHEMA: dict[str, dict[str, Column]] = {
         neuron_* | i | 1 | neuron                                        | neuron_of_*"""),
 }
 OPTIONAL = ("criteria",)
+_STATES = {"w": "weight", "reserve": "survival reserve", "score": "importance", "spine": "spine size"}
 
 
 def labelled(path: str, columns: dict[str, object], units: dict[str, str] | None = None) -> xr.Dataset:
@@ -148,7 +149,7 @@ def labelled(path: str, columns: dict[str, object], units: dict[str, str] | None
         unit = (units or {}).get(name, "1") if column.units == "*" else column.units
         array = np.asarray(values, np.float64 if column.kind == "f" else None)
         array = array.astype(str) if column.kind == "U" else array
-        meaning = column.long_name if column.units != "*" else f"{name}: {column.long_name}"
+        meaning = column.long_name if column.units != "*" else _STATES.get(name, f"{name}, {column.long_name}")
         variables[name] = (column.dims, array, {"units": unit, "long_name": meaning})
     coordinates = {name: v for name, v in variables.items() if v[0] == (name,)}
     return xr.Dataset({n: v for n, v in variables.items() if n not in coordinates}, coordinates)
