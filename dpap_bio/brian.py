@@ -1,26 +1,29 @@
 """One epoch in Brian2: a network goes in, lives for n steps, and comes out; state in and state out.
 
 All Brian2 objects are made anew for each epoch, under fixed names, from plain arrays: nothing recompiles, and N epochs
-without structural change equal one long run, bit for bit. What travels is listed in `_neuron_state`, `_synapse_state` and
-`_events`: every variable, `lastspike`, `lastupdate`, the events in flight and the absolute step clock.
+without structural change equal one long run, bit for bit. What travels is listed in `_neuron_state`, `_synapse_state`
+and `_events`: every variable, `lastspike`, `lastupdate`, the events in flight and the absolute step clock.
 
-Equations that reach this file passed the whitelist of `expressions.py`. They must keep to what every backend can run: one
-clock, one delay per projection, no randomness, no linked variables, no custom events.
+Equations that reach this file passed the whitelist of `expressions.py`. They must keep to what every backend can run:
+one clock, one delay per projection, no randomness, no linked variables, no custom events.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from dpap_bio import units
+from dpap_bio._brian_mistakes import no_log_files, told
 from dpap_bio._brian_private import read_queue, write_queue
 from dpap_bio.expressions import rename
 from dpap_bio.model import LEARNING, Model, Population, Projection
@@ -37,21 +40,27 @@ def has_compiler() -> bool:
     return shutil.which(compiler) is not None and Path(sysconfig.get_paths()["include"], "Python.h").is_file()
 
 
+@cache
 def brian2():
     """Import Brian2, which evaluates a file called `brian_preferences` if it finds one in the working folder.
 
     Raises
-        RuntimeError   there is such a file
+        ValueError   there is such a file
     """
     if Path("brian_preferences").exists():
-        raise RuntimeError("the working folder holds a file brian_preferences, which Brian2 would execute: "
-                           "remove it or start elsewhere")
+        raise ValueError("the working folder holds a file brian_preferences, which Brian2 would execute: "
+                         "remove it or start elsewhere")
+    handler = signal.getsignal(signal.SIGINT)
+    ours = "brian2" not in sys.modules
     import brian2 as b2
 
+    if ours:
+        signal.signal(signal.SIGINT, handler)  # Brian2's own fails where Ctrl+C is ignored, as in our workers
+        no_log_files(b2)
     if (sys.excepthook.__module__ or "").startswith("brian2"):
         sys.excepthook = sys.__excepthook__  # Brian2's own asks to report anybody's exception as a bug of Brian2
-    b2.prefs.logging.file_log = False
-    b2.BrianLogger.suppress_name("resolution_conflict")
+    for name in ("resolution_conflict", "unused_brian_object", "invalid_values"):
+        b2.BrianLogger.suppress_name(name)
     return b2
 
 
@@ -70,16 +79,20 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
         network   the state n_steps later
         fired     population -> ((n_spk,) int step from the start of the epoch, (n_spk,) int neuron)
     Raises
+        ValueError                   the equations are wrong: file, population or projection, Brian2's reason
         KeyboardInterrupt            Brian2 stopped early (it returns normally on Ctrl+C: the clock is checked)
     """
     b2 = brian2()
     b2.prefs.codegen.target = target
     clock = b2.Clock(dt=model.dt * b2.second, name="dpap_clock")
-    groups = {p.name: _group(b2, p, network.neurons[p.name], clock, learning) for p in model.populations.values()}
-    objects, made = list(groups.values()), {}
+    groups, made = {}, {}
+    for population in model.populations.values():
+        with told(model, f"population {population.name}"):
+            groups[population.name] = _group(b2, population, network.neurons[population.name], clock, learning)
     for projection in model.projections.values():
-        made[projection.name] = _synapses(b2, projection, network, groups, clock, learning)
-        objects += [o for o in made[projection.name] if o is not None]
+        with told(model, f"projection {projection.name}"):
+            made[projection.name] = _synapses(b2, projection, network, groups, clock, learning)
+    objects = [*groups.values(), *(each for parts in made.values() for each in parts if each is not None)]
     monitors = {n: b2.SpikeMonitor(g, name=f"spikes_{n}") for n, g in groups.items() if n not in stimuli}
     for name, spikes in stimuli.items():
         # half a step late: rounding of the absolute time can then never move a spike to a neighbouring step
@@ -91,7 +104,8 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
         events = network.pending.get(pathway)
         if events is not None and len(events):
             _write(object_, events)
-    net.run(n_steps * model.dt * b2.second, namespace={})
+    with told(model):
+        net.run(n_steps * model.dt * b2.second, namespace={})
     done = round(net.t_ / model.dt) - network.step
     if done != n_steps:
         raise KeyboardInterrupt(f"stopped after {done} of {n_steps} steps of the epoch; the epoch is not counted")

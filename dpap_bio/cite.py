@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import xarray as xr
 
@@ -91,7 +92,8 @@ def uses(run: xr.DataTree) -> dict[str, list[str]]:
     for name in _rules(run):
         note(_RULES.get(name, ()), f"rule {name}")
     protocol = results.protocol_file(run)
-    for shown in [*(s.stimulus for s in protocol.stages), *(p.stimulus for p in protocol.probes)]:
+    given = [s.stimulus if isinstance(s.stimulus, list) else [s.stimulus] for s in protocol.stages]
+    for shown in [*chain(*given), *(p.stimulus for p in protocol.probes)]:
         images = (shown.model_extra or {}).get("images")
         note(_STIMULI.get(images if images in _STIMULI else shown.kind, ()), f"stimulus {shown.kind}")
     for criterion in protocol.criteria:

@@ -43,16 +43,23 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     ending = _KINDS[kind][1]
     if name.endswith(ending) or "/" in name:
         path = Path(name) if beside is None or Path(name).is_absolute() else beside / name
-        if path.is_file():
+        if _is_file(path):
             return path
-        raise FileNotFoundError(f"{kind} file {path} does not exist")
+        raise FileNotFoundError(f"{kind} file {str(path)!r} does not exist")
     path = folder(kind) / f"{name}{ending}"
-    if path.is_file():
+    if _is_file(path):
         return path
     known = names(kind)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise FileNotFoundError(f"no {kind} is called {name!r}: {hint}there are {', '.join(known)}; a file needs its path")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for the disk
+        return False
 
 
 def read_toml(path: Path) -> tuple[str, dict]:

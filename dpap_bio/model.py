@@ -81,7 +81,8 @@ def load(name: str, *, set_: Mapping | None = None, replace_rules: Mapping[str, 
 
     Arguments
         name           name of a shipped model, or a path
-        set_           "tau_m" or "feedforward.w_max" -> number in the file's unit, or text with a unit; "input.size" -> int
+        set_           "tau_m" or "feedforward.w_max" -> number in the file's unit, or text with a unit;
+                       "input.size" -> int
         replace_rules  rule name -> other rule's name, "none" to take it out (control arms)
         beside         folder that relative paths start from
     Raises
@@ -115,7 +116,9 @@ class _Composer:
                 path = library.find("mechanism", name, self.path.parent)
             except FileNotFoundError as error:
                 self.fail(str(error))
-            self.texts[f"mechanism {path.name}"], self.mechanisms[name] = schema.read(path, schema.Mechanism)
+            self.texts[f"mechanism {path.name}"], mechanism = schema.read(path, schema.Mechanism)
+            _check_code(path, mechanism)
+            self.mechanisms[name] = mechanism
         return self.mechanisms[name]
 
     # -- parameters ---------------------------------------------------------------------------------------------
@@ -158,7 +161,8 @@ class _Composer:
             if isinstance(value, str):
                 si = units.parse(value, units.dimension_of(parameter.unit))
                 value = units.to_unit(si, parameter.unit)
-            return schema.Parameter(value=float(value), unit=parameter.unit, range=parameter.range, chosen="set by the user")
+            return schema.Parameter(value=float(value), unit=parameter.unit, range=parameter.range,
+                                    chosen="set by the user")
         except (ValueError, TypeError) as error:
             said = error.errors()[0]["ctx"]["error"] if hasattr(error, "errors") else error
             self.fail(f"set {key}: {said}")
@@ -226,13 +230,13 @@ class _Composer:
                 self.fail(f"projections.{name}.mechanisms: {mechanism_name!r} belongs on neurons")
             start.update(mechanism.start)
             if mechanism.synapse is not None:
-                equations += self._equations(mechanism_name, mechanism.synapse.equations)
-                on_pre += self._statements(mechanism_name, mechanism.synapse.on_pre)
-                on_post += self._statements(mechanism_name, mechanism.synapse.on_post)
+                equations += parse_equations(mechanism.synapse.equations)
+                on_pre += _statements(mechanism.synapse.on_pre)
+                on_post += _statements(mechanism.synapse.on_post)
             if mechanism.target is not None:
-                target_parts.append((mechanism_name, mechanism.target))
+                target_parts.append(mechanism.target)
         start.update(spec.start)
-        self._once(name, equations)
+        self._once(f"projections.{name}", equations)
         plain = Code(tuple(equations), tuple(on_pre), tuple(on_post))
         mentioned = self._mentioned(plain) | {n for begin in start.values() for n in start_names(begin)}
         constants = {n: self.parameter(n, name) for n in sorted(mentioned)}
@@ -244,8 +248,11 @@ class _Composer:
         code, arrivals, spikes = lift(keep, liftable)
         code = replace(code, equations=code.equations + held)
         onto = {t.equation.name: f"{t.equation.name}_{name}_post" for t in spikes}
-        for _, part in target_parts:
-            onto |= {f"{e.name}_post": f"{e.name}_{name}_post" for e in self._equations(name, part.equations)}
+        for part in target_parts:
+            onto |= {f"{e.name}_post": f"{e.name}_{name}_post" for e in parse_equations(part.equations)}
+        if not code.on_pre:
+            self.fail(f"projections.{name}.mechanisms: a spike of {spec.source!r} does nothing; "
+                      "add a synapse such as \"current_synapse\"")
         code = _renamed(code, onto)
         rules = tuple(self.rules(name))
         ruled = {n: self.parameter(n, name, spec.target) for _, rule, _ in rules for n in rule.needs}
@@ -268,7 +275,7 @@ class _Composer:
                 continue
             for column, begin in {**rule.synapse, **rule.neuron}.items():
                 if isinstance(begin, str) and begin not in values:
-                    self.fail(f"rule {used}: column {column} starts at parameter {begin!r}, which the rule does not need")
+                    self.fail(f"rule {used}: column {column} starts at parameter {begin!r}, which it does not need")
             yield used, rule, SimpleNamespace(**values)
 
     def _for_rule(self, projection, rule, name, unit) -> float:
@@ -285,7 +292,7 @@ class _Composer:
         spec = self.spec.populations[name]
         if spec.stimulated:
             if spec.mechanisms or spec.parameters or spec.start:
-                self.fail(f"populations.{name}: a stimulated population has no mechanisms, its spikes come from outside")
+                self.fail(f"populations.{name}: a stimulated population has no mechanisms: its spikes are given")
             return Population(name, spec.size, True, (), "", (), "", {}, {})
         equations, reset, sums, adds, start = [], [], {}, {}, {}
         single = {"threshold": "", "refractory": ""}
@@ -294,8 +301,8 @@ class _Composer:
             part = mechanism.neuron
             if part is None:
                 self.fail(f"populations.{name}.mechanisms: {mechanism_name!r} belongs on synapses")
-            equations += self._equations(mechanism_name, part.equations)
-            reset += self._statements(mechanism_name, part.reset)
+            equations += parse_equations(part.equations)
+            reset += _statements(part.reset)
             start.update(mechanism.start)
             sums.update(part.sums)
             for key, expression in part.adds.items():
@@ -324,24 +331,23 @@ class _Composer:
         start = {**own, **start}
         for key, unit in sums.items():
             terms = " + ".join(f"({x})" for x in adds.pop(key, [])) or f"0*{_unit(unit)}"
-            equations += self._equations(name, f"{key} = {terms} : {unit}")
+            equations += self._sum(name, key, f"{key} = {terms} : {unit}")
         if adds:
             self.fail(f"populations.{name}: a mechanism adds to {sorted(adds)[0]!r}, which no neuron mechanism sums")
-        self._once(name, equations)
+        self._once(f"populations.{name}", equations)
         self._check_names(name, equations, reset, single, parameters)
-        self._check_start(name, equations, start)
+        self._check_start(f"populations.{name}", equations, start, parameters)
         return Population(name, spec.size, False, tuple(equations), single["threshold"], tuple(reset),
                           single["refractory"], parameters, start)
 
     def _host(self, projection, spikes, parts, equations, reset, adds, parameters, own) -> None:
         """Put a projection's target code on its population, every name it brings with the projection's suffix."""
         suffix = f"_{projection.name}"
-        for mechanism_name, part in [*parts, *((None, t) for t in spikes)]:
+        for part in [*parts, *spikes]:
             if isinstance(part, Trace):
                 brought, lines, add = [part.equation], [part.statement], {}
             else:
-                brought = self._equations(mechanism_name, part.equations)
-                lines, add = self._statements(mechanism_name, part.on_spike), part.adds
+                brought, lines, add = parse_equations(part.equations), _statements(part.on_spike), part.adds
             names = {e.name for e in brought}
             constants = {}
             for mentioned in self._neuron_names(brought, lines, {k: [v] for k, v in add.items()}, {}):
@@ -365,18 +371,11 @@ class _Composer:
 
     # -- checks -------------------------------------------------------------------------------------------------
 
-    def _equations(self, where: str, text: str) -> list[Equation]:
+    def _sum(self, population: str, key: str, text: str) -> list[Equation]:
         try:
             return list(parse_equations(text))
         except ValueError as error:
-            self.fail(f"{where}: {error}")
-
-    def _statements(self, where: str, text: str) -> list[str]:
-        try:
-            check_statements(text)
-        except ValueError as error:
-            self.fail(f"{where}: {error}")
-        return [line.split("#")[0].strip() for line in text.splitlines() if line.split("#")[0].strip()]
+            self.fail(f"populations.{population}: sum {key!r}: {error}")
 
     def _mentioned(self, code: Code) -> set[str]:
         names = set()
@@ -389,26 +388,20 @@ class _Composer:
 
     def _neuron_names(self, equations, lines, adds, single) -> set[str]:
         names = set()
-        try:
-            for equation in equations:
-                names |= equation.reads
-            for line in lines:
-                reads, writes = check_statements(line)
-                names |= reads | writes
-            for expressions in adds.values():
-                for expression in expressions:
-                    names |= check_expression(expression)
-            for expression in single.values():
-                names |= check_expression(expression) if expression else set()
-        except ValueError as error:
-            self.fail(str(error))
+        for equation in equations:
+            names |= equation.reads
+        for line in lines:
+            reads, writes = check_statements(line)
+            names |= reads | writes
+        for expression in [*(x for each in adds.values() for x in each), *single.values()]:
+            names |= check_expression(expression) if expression else set()
         return names - {e.name for e in equations}
 
     def _once(self, where, equations) -> None:
         seen = set()
         for equation in equations:
             if equation.name in seen:
-                self.fail(f"{where}: variable {equation.name!r} is defined twice; two of its mechanisms cannot go together")
+                self.fail(f"{where}: variable {equation.name!r} is defined twice: two mechanisms cannot go together")
             seen.add(equation.name)
 
     def _check_names(self, where, equations, reset, single, parameters) -> None:
@@ -430,17 +423,34 @@ class _Composer:
                 odd = sorted(unknown)[0]
                 self.fail(f"projections.{name}: its equations mention {odd!r}, neither a variable nor a parameter"
                           f"{_near(odd, known)}")
-            self._check_start(name, [*projection.code.equations, *(t.equation for t in projection.arrivals)],
-                              projection.start)
             for begin in projection.start.values():
                 for needed in start_names(begin):
                     if self.parameter(needed, name) is None:
                         self.fail(f"projections.{name}.start: there is no parameter {needed!r}")
+            equations = [*projection.code.equations, *(t.equation for t in projection.arrivals)]
+            self._check_start(f"projections.{name}", equations, projection.start, projection.parameters)
 
-    def _check_start(self, where, equations, start) -> None:
+    def _check_start(self, where, equations, start, parameters) -> None:
+        """Each variable has a start value of its own dimension; a number alone has none, so 0 is the only one with."""
         for equation in equations:
-            if equation.kind in ("differential", "parameter") and equation.name not in start:
+            if equation.kind == "subexpression":
+                continue
+            if equation.name not in start:
                 self.fail(f"{where}: variable {equation.name!r} has no start value; give one under [start]")
+            begin = start[equation.name]
+            unit = "1" if equation.unit in ("boolean", "integer") else equation.unit
+            wanted = units.dimension_of(unit)
+            values = begin.arguments if isinstance(begin, schema.Start) else (begin,)
+            for k, value in enumerate(values):
+                if isinstance(begin, schema.Start) and begin.kind == "lognormal" and k == 1:
+                    wanted = "dimensionless"
+                if isinstance(value, str) and value not in parameters:
+                    self.fail(f"{where}.start.{equation.name}: there is no parameter {value!r}")
+                own = parameters[value].unit if isinstance(value, str) else "1" if value else unit
+                if units.dimension_of(own) != wanted:
+                    found = f"{value!r} in {own!r}" if isinstance(value, str) else f"{value:g} without a unit"
+                    self.fail(f"{where}.start.{equation.name}: found {found}; the variable is in {unit!r}, "
+                              "name a parameter that is")
 
     def check_unread(self) -> None:
         owners = {"": self.spec.parameters}
@@ -450,6 +460,27 @@ class _Composer:
                 if (owner, name) not in self.read and parameter.chosen != "set by the user":
                     where = f"parameters.{name}" if not owner else f"{owner}.parameters.{name}"
                     self.fail(f"{where}: no equation and no rule reads it; remove it or correct its name")
+
+
+def _check_code(path: Path, mechanism: schema.Mechanism) -> None:
+    """Refuse a mechanism with code that is not on the whitelist, naming file and key."""
+    checks = {"equations": parse_equations, "reset": check_statements, "on_pre": check_statements,
+              "on_post": check_statements, "on_spike": check_statements, "threshold": check_expression,
+              "refractory": check_expression}
+    for place in ("neuron", "synapse", "target"):
+        part = getattr(mechanism, place)
+        texts = {key: getattr(part, key, "") for key in checks} if part is not None else {}
+        texts |= {f"adds.{key}": text for key, text in getattr(part, "adds", {}).items()}
+        for key, text in texts.items():
+            try:
+                if text or key.startswith("adds."):
+                    checks.get(key, check_expression)(text)
+            except ValueError as error:
+                raise ValueError(f"{path.name}: {place}.{key}: {error}") from None
+
+
+def _statements(text: str) -> list[str]:
+    return [line.split("#")[0].strip() for line in text.splitlines() if line.split("#")[0].strip()]
 
 
 def start_names(start) -> set[str]:
@@ -465,7 +496,8 @@ def _suffixed(start, mapping):
     if isinstance(start, str):
         return start + suffix
     if isinstance(start, schema.Start):
-        return start.model_copy(update={start.kind: tuple(a + suffix if isinstance(a, str) else a for a in start.arguments)})
+        arguments = tuple(a + suffix if isinstance(a, str) else a for a in start.arguments)
+        return start.model_copy(update={start.kind: arguments})
     return start
 
 

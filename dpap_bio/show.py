@@ -146,7 +146,7 @@ def _stages(protocol: Protocol, model: Model) -> Iterator[str]:
     for s in protocol.stages:
         yield (f"  {s.name}: {s.epochs} epochs of {s.n_steps * model.dt:g} s, each standing for {s.days:g} day"
                + (f"; set {_pairs(s.set)}" if s.set else ""))
-        yield f"    {s.shown}"
+        yield from (f"    {each}" for each in s.shown)
 
 
 def _probes(protocol: Protocol, model: Model) -> Iterator[str]:

@@ -69,7 +69,7 @@ def find_rule(name: str) -> Rule:
     module, _, attribute = name.partition(":")
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # a module may fail in any way when it is imported
         raise ValueError(f"rule {name!r} cannot be imported: {error}") from error
     if not isinstance(found, Rule):
         raise ValueError(f"rule {name!r} is a {type(found).__name__}, wanted a dpap_bio Rule")
