@@ -106,8 +106,8 @@ def _files(protocol) -> xr.Dataset:
 
 def _stages(protocol) -> xr.Dataset:
     model = protocol.model(protocol.arms[0], protocol.stages[0])
-    rows = [(s.name, s.epochs, s.n_steps * model.dt, s.days, "; ".join(map(str, s.shown)), json.dumps(dict(s.set), sort_keys=True))
-            for s in protocol.stages]
+    rows = [(s.name, s.epochs, s.n_steps * model.dt, s.days, "; ".join(map(str, s.shown)),
+             json.dumps(dict(s.set), sort_keys=True)) for s in protocol.stages]
     return labelled("stages", dict(zip(SCHEMA["stages"], map(list, zip(*rows, strict=True)), strict=True)))
 
 
