@@ -19,8 +19,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 Protocol = Annotated[str, typer.Argument(help="A shipped protocol's name, or the path of a protocol file.")]
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Another value for a parameter, e.g. "
-                                               "rho=1.5, excitatory.size=200, feedforward.w_max=2; text has its unit.")]
+Set = Annotated[list[str] | None, typer.Option(
+    "--set", metavar="NAME=VALUE", help="Another value for a parameter, in the file's unit or with one: rho=1.5, "
+                                        "\"tau_m=20 ms\", feedforward.w_max=2, excitatory.size=200; may be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
 
 
@@ -91,7 +92,7 @@ def show(name: Annotated[str, typer.Argument(help="A model or a protocol, by nam
 @app.command()
 def run(
     protocol: Protocol,
-    size: Annotated[str, typer.Option(help="A size of the protocol, such as quick; full is the file as it stands.")] = "full",
+    size: Annotated[str, typer.Option(help="A size of the protocol; full is the file as it stands.")] = "full",
     quick: Annotated[bool, typer.Option("--quick", help="The same as --size quick.")] = False,
     set_: Set = None,
     seed: Annotated[list[int] | None, typer.Option(help="Instead of the protocol's seeds; may be repeated.")] = None,
@@ -162,10 +163,10 @@ def validate(
 def figure(name: Annotated[str, typer.Argument(help="A figure, by name or path.")], folder: RunFolder,
            out: Annotated[Path | None, typer.Option(help="Picture file; default <run>/<figure>.png.")] = None) -> int:
     """Draw one figure of a run."""
-    from dpap_bio import report, results
+    from dpap_bio import figures
 
     path = out or folder / f"{Path(name).stem}.png"
-    report.draw(name, results.load(folder / "run.nc"), path)
+    figures.draw(name, _load(folder), path)
     print(path)
     return 0
 
@@ -182,21 +183,22 @@ def report_(folder: RunFolder) -> int:
 @app.command()
 def explain(folder: RunFolder,
             synapse: Annotated[int | None, typer.Option(help="The lasting id of one synapse.")] = None,
-            projection: Annotated[str | None, typer.Option(help="Which projection; default the first that is pruned.")] = None,
-            arm: Annotated[str, typer.Option(help="Which arm.")] = "main") -> int:
-    """Why synapses went: what the dead and the survivors had in common at birth, at the peak and at the end."""
-    from dpap_bio import explain, results
+            projection: Annotated[str | None, typer.Option(help="Default: the first that lost synapses.")] = None,
+            arm: Annotated[str, typer.Option(help="Which arm.")] = "main",
+            seed: Annotated[int | None, typer.Option(help="Which seed; default all.")] = None) -> int:
+    """Why synapses went: the dying against those that lived on, the predicted cut-off; or the life of one synapse."""
+    from dpap_bio import explain
 
-    print(explain.text(results.load(folder / "run.nc"), arm=arm, projection=projection, synapse=synapse))
+    print(explain.text(_load(folder), arm=arm, projection=projection, synapse=synapse, seed=seed))
     return 0
 
 
 @app.command()
 def cite(folder: RunFolder) -> int:
     """The bibliography of exactly what a run used, as BibTeX."""
-    from dpap_bio import cite, results
+    from dpap_bio import cite
 
-    print(cite.bibliography(results.load(folder / "run.nc")))
+    print(cite.bibliography(_load(folder)))
     return 0
 
 
@@ -205,7 +207,7 @@ def schema() -> int:
     """Every variable that a run file may hold, with its unit and meaning."""
     from dpap_bio import results
 
-    print(results.schema_text())
+    print(results.describe())
     return 0
 
 
@@ -220,7 +222,9 @@ def doctor() -> int:
 
 
 @app.command()
-def warmup(protocol: Annotated[str, typer.Argument(help="The protocol whose code is compiled.")] = "critical_period") -> int:
+def warmup(
+    protocol: Annotated[str, typer.Argument(help="The protocol whose code is compiled.")] = "critical_period",
+) -> int:
     """Compile a protocol's code once (1-2 minutes), so that long runs start at once afterwards."""
     from dpap_bio import doctor
 
@@ -249,7 +253,8 @@ def _request(protocol, size, set_, seeds, backend, target):
     if backend not in BACKENDS:
         raise ValueError(f"there is no backend {backend!r}: there are {', '.join(BACKENDS)}")
     if target not in BACKENDS[backend].targets:
-        raise ValueError(f"backend {backend} has no target {target!r}: there are {', '.join(BACKENDS[backend].targets)}")
+        known = ", ".join(BACKENDS[backend].targets)
+        raise ValueError(f"backend {backend} has no target {target!r}: there are {known}")
     if protocol.endswith(".toml") or "/" in protocol:
         protocol = str(Path(protocol).resolve())
     request = Request(protocol, size, _overrides(set_), tuple(seeds or ()), backend, target)
@@ -271,13 +276,23 @@ def _overrides(pairs: list[str] | None) -> dict[str, object]:
 
 
 def _print_verdicts(folder: Path, as_json: bool = False) -> int:
-    from dpap_bio import judge, results
+    from dpap_bio import judge
 
-    verdicts = judge.verdicts(results.load(folder / "run.nc"))
+    verdicts = judge.verdicts(_load(folder))
     print(json.dumps([v.as_dict() for v in verdicts], indent=1) if as_json else judge.table(verdicts))
     if not as_json and (folder / "report.html").exists():
         print(f"report: {folder / 'report.html'}")
     return 1 if any(v.failed for v in verdicts) else 0
+
+
+def _load(folder: Path):
+    """The results of a run; one sentence where there are none (yet)."""
+    from dpap_bio import results, runs
+
+    if not (folder / "run.nc").exists():
+        runs.read_info(folder)
+        raise ValueError(f"{folder} has no results yet: `dpap resume {folder}` finishes the run")
+    return results.load(folder / "run.nc")
 
 
 def _title(path: Path) -> str:
