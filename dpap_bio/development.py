@@ -64,7 +64,7 @@ def develop(protocol: Protocol, arm: Arm, seed: int, advance: Advance, *, after:
     for number in range(after.number + 1, protocol.epochs):
         stage, last = protocol.stage_of(number)
         model = models.setdefault(stage.name, protocol.model(arm, stage))
-        stimuli = {stage.shown.population: draw(stage.shown, model, network, stage.n_steps, seed, number)}
+        stimuli = {each.population: draw(each, model, network, stage.n_steps, seed, number) for each in stage.shown}
         before = network
         network, fired = advance(model, network, stimuli, stage.n_steps, learning=True)
         age = protocol.age(number)
@@ -78,8 +78,8 @@ def develop(protocol: Protocol, arm: Arm, seed: int, advance: Advance, *, after:
             record["snapshot"] = snapshot(network)
         if last or number == 0:
             record["spikes"] = _raster(before, fired, model, stage.n_steps)
-        if last:
-            probes = [p for p in protocol.probes if stage.name in p.after]
+        probes = [p for p in protocol.probes if last and stage.name in p.after]
+        if probes:
             record["probes"] = {p.name: probe(p, model, network, advance, seed, number) for p in probes}
         yield Epoch(number, network, record)
 

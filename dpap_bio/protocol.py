@@ -34,13 +34,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class Stage:
-    """`epochs` epochs of `n_steps` each, one standing for `days` of development."""
+    """`epochs` epochs of `n_steps` each, one standing for `days` of development; a population not shown is silent."""
 
     name: str
     epochs: int
     n_steps: int
     days: float
-    shown: Shown
+    shown: tuple[Shown, ...]
     set: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -190,7 +190,10 @@ def _stage(fail, spec: schema.Stage, change: schema.Size, model: Model) -> Stage
     days = _quantity(fail, f"{where}.epoch.stands_for", spec.epoch.stands_for, "time") / DAY
     if days <= 0:
         fail(f"{where}.epoch.stands_for: found {spec.epoch.stands_for!r}, a time above zero is wanted")
-    shown = _shown(fail, f"{where}.stimulus", spec.stimulus, model)
+    given = spec.stimulus if isinstance(spec.stimulus, list) else [spec.stimulus]
+    shown = tuple(_shown(fail, f"{where}.stimulus", each, model) for each in given)
+    if len({each.population for each in shown}) < len(shown):
+        fail(f"{where}.stimulus: a population has one stimulus in a stage")
     return Stage(spec.name, change.epochs.get(spec.name, spec.epochs), n_steps, days, shown, spec.set)
 
 
