@@ -24,11 +24,11 @@ def main(run, out):
     said = _readouts(right, run, population, len(np.unique(counted.label)))
     figure.savefig(out)
     caption = ("Left: selectivity (lifetime sparseness of mean responses to the classes, corrected for chance) of "
-               f"{population} neurons, main arm, after the first and the last stage that was probed; neurons alive and "
-               f"with at least 30 spikes at both times, {neurons} in {figures.seeds_said(seeds)}; dashed: means. Right: "
-               "per cent of test stimuli that a linear read-out names rightly; a dot is a seed, its line the binomial "
-               f"error (one standard deviation, {len(counted.label)} stimuli), the bar the mean. Empty bar: the same "
-               "read-out of the input itself. Dotted: chance.")
+               f"{population} neurons, main arm, after the first and the last stage that was probed; neurons alive "
+               f"and with at least 30 spikes at both times, {neurons} in {figures.seeds_said(seeds)}; dashed: means. "
+               "Right: per cent of test stimuli that a linear read-out names rightly; a dot is a seed, its line the "
+               f"binomial error (one standard deviation, {len(counted.label)} stimuli), the bar the mean. Empty bar: "
+               "the same read-out of the input itself. Dotted: chance.")
     means = ", ".join(f"{name} {value:.1f} %" for name, value in said.items())
     return caption, f"Histograms of selectivity, mean change {gain:+.3f}; read-out: {means}."
 
@@ -55,8 +55,8 @@ def _readouts(axes, run, population, classes):
     bars["input itself"], said = ("readout_raw", "main", PROBES), {}
     for x, (name, (measure, arm, args)) in enumerate(bars.items()):
         colour = figures.arm_colour(run, arm) if name == arm else figures.GREY
-        values, offset = [], np.linspace(-0.2, 0.2, len(read.seeds(run, arm)))
-        for at, seed in zip(x + offset, read.seeds(run, arm), strict=True):
+        values, seeds = [], read.seeds(run, arm)
+        for at, seed in zip(x + (np.arange(len(seeds)) - (len(seeds) - 1) / 2) * 0.5 / len(seeds), seeds, strict=True):
             try:
                 values.append(measures.MEASURES[measure](run, arm, [seed], args)[seed])
             except (read.NotApplicable, read.TooLittleData):

@@ -58,6 +58,13 @@ class Entry:
         return f"{'; '.join(people)} ({f['year']}). {f['title'].replace('--', chr(0x2013))}. {place}."
 
     @property
+    def short(self) -> str:
+        """Names and year, as in running text: "Song et al. 2000"."""
+        names = [person.split(",")[0] for person in self.fields["author"].split(" and ")]
+        said = f"{names[0]} et al." if len(names) > 2 or names[-1] == "others" else " & ".join(names)
+        return f"{said} {self.fields['year']}"
+
+    @property
     def link(self) -> str:
         """Where it can be read; empty if we know of no address."""
         return f"https://doi.org/{self.fields['doi']}" if "doi" in self.fields else self.fields.get("url", "")
@@ -88,7 +95,7 @@ def uses(run: xr.DataTree) -> dict[str, list[str]]:
         note([key], purpose)
     parameters = run["parameters"]
     for name, source in zip(parameters.parameter.values, parameters.source.values, strict=True):
-        note(_keys(str(source)), f"parameter {name}")
+        note(keys_in(str(source)), f"parameter {name}")
     for name in _rules(run):
         note(_RULES.get(name, ()), f"rule {name}")
     protocol = results.protocol_file(run)
@@ -97,7 +104,7 @@ def uses(run: xr.DataTree) -> dict[str, list[str]]:
         images = (shown.model_extra or {}).get("images")
         note(_STIMULI.get(images if images in _STIMULI else shown.kind, ()), f"stimulus {shown.kind}")
     for criterion in protocol.criteria:
-        note(_keys(criterion.source or ""), f"bounds of {criterion.measure}")
+        note(keys_in(criterion.source or ""), f"bounds of {criterion.measure}")
         note(_MEASURES.get(criterion.measure, ()), f"measure {criterion.measure}")
     for figure in protocol.figures:
         note(("hunter2007", *_FIGURES.get(figure, ())), f"figure {figure}")
@@ -139,7 +146,7 @@ def _rules(run) -> list[str]:
     return list(dict.fromkeys(used))
 
 
-def _keys(source: str) -> list[str]:
+def keys_in(source: str) -> list[str]:
     """The keys in a source such as "song2000, table 1"."""
     return re.findall(r"[a-z]+\d{4}[a-z]?", source)
 

@@ -59,6 +59,17 @@ class Verdict:
         """Whether it speaks against the run."""
         return self.verdict in (FAILED, PASSED_BUT_MUST_FAIL)
 
+    @property
+    def said(self) -> str:
+        """The value with its standard error, to two digits of it, and the unit; "no value" where there is none."""
+        if not self.n:
+            return "no value"
+        unit = _unit(self.unit)
+        if not self.sem > 1e-9 * abs(self.value):
+            return f"{self.value:.3g}{unit}"
+        digits = max(0, 1 - math.floor(math.log10(self.sem)))
+        return f"{self.value:.{digits}f} \N{PLUS-MINUS SIGN} {self.sem:.{digits}f}{unit}"
+
     def as_dict(self) -> dict[str, object]:
         """What a program may read as JSON; None where there is no number."""
         content = {f.name: getattr(self, f.name) for f in fields(self)} | {"n": self.n, "failed": self.failed}
@@ -95,8 +106,7 @@ def table(found: list[Verdict]) -> str:
     lines = []
     for v in found:
         where = f" in {v.arm}" if v.control else ""
-        spread = f" +- {v.sem:.2g}" if math.isfinite(v.sem) else ""
-        value = f"{v.value:.4g}{spread}{_unit(v.unit)} (n = {v.n})" if v.n else "no value"
+        value = f"{v.said} (n = {v.n})" if v.n else v.said
         note = f"; {v.note}" if v.note else ""
         lines.append(f"{v.verdict:19}  {v.name}{where}: {value}, wanted {v.low:g} to {v.high:g}{_unit(v.unit)}{note}")
     return "\n".join(lines) if lines else "the protocol has no criteria"
