@@ -16,7 +16,7 @@ from dpap_bio import _brian_private as private
 
 def root(group):
     """The id of the whole group that a group or subgroup belongs to."""
-    return group.source.id if isinstance(group, Subgroup) else getattr(group, "id", None)
+    return private.identity(group.source if isinstance(group, Subgroup) else group)
 
 
 def neuron_columns(G: NeuronGroup) -> list[ArrayVariable]:
@@ -24,7 +24,7 @@ def neuron_columns(G: NeuronGroup) -> list[ArrayVariable]:
     return [
         v
         for v in G.variables.values()
-        if isinstance(v, ArrayVariable) and not v.scalar and getattr(v.owner, "id", None) == G.id
+        if isinstance(v, ArrayVariable) and not v.scalar and private.identity(v.owner) == G.id
     ]
 
 
@@ -38,10 +38,11 @@ def code_of(group) -> Iterator[str]:
     yield from (str(eq.expr) for eq in (getattr(group, "equations", None) or {}).values() if eq.expr is not None)
     yield from (str(eq.expr) for eq in (getattr(group, "event_driven", None) or {}).values() if eq.expr is not None)
     yield from (str(u.expression) for u in getattr(group, "summed_updaters", {}).values())
-    yield from getattr(group, "events", {}).values() if isinstance(group, NeuronGroup) else ()
+    if isinstance(group, NeuronGroup):
+        yield from (*group.events.values(), *group.event_codes.values())
     yield str(getattr(group, "_refractory", ""))
     for runner in private.living(CodeRunner):
-        if getattr(getattr(runner, "group", None), "id", None) == group.id:
+        if private.identity(getattr(runner, "group", None)) == group.id:
             yield from (c for c in (getattr(runner, "abstract_code", None), getattr(runner, "code", None)) if c)
 
 
@@ -101,6 +102,7 @@ def renew_queues(S) -> None:
         for code in (pathway._pushspikes_codeobj, pathway.codeobj):
             if code is not None:
                 code.variables.update((name, value) for name, value in objects.items() if name in code.variables)
+                code.variables_to_namespace()
     for updater in S.summed_updaters.values():
         updater.template_kwds["_target_start"] = getattr(updater.target, "start", 0)
         updater.template_kwds["_target_stop"] = getattr(updater.target, "stop", -1)

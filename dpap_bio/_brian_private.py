@@ -13,7 +13,6 @@ import numpy as np
 from brian2.core.base import BrianObject
 from brian2.devices.device import RuntimeDevice, get_device
 from brian2.groups.group import VariableOwner
-from brian2.utils.stringtools import get_identifiers
 
 SEEN = ("2.9.", "2.10.", "2.11.")
 
@@ -40,13 +39,21 @@ def is_runtime(group) -> bool:
     return isinstance(get_device(), RuntimeDevice) and isinstance(group.variables["t"].device, RuntimeDevice)
 
 
-def living(kind: type) -> Iterator:
+def living(kind: type[BrianObject]) -> Iterator:
     """Every Brian2 object of a kind that exists in this process, but for those whose construction failed."""
     for reference in list(kind.__instances__()):
         found = reference()
-        if found is None or isinstance(found, VariableOwner) and "_group_attribute_access_active" not in vars(found):
-            continue
-        yield found
+        built = found is not None and "_code_objects" in vars(found)
+        if built and (not isinstance(found, VariableOwner) or "_group_attribute_access_active" in vars(found)):
+            yield found
+
+
+def identity(thing) -> object | None:
+    """The id by which Brian2 tells its objects apart; None for what has none or is already gone."""
+    try:
+        return getattr(thing, "id", None)
+    except ReferenceError:
+        return None
 
 
 # -- events in flight
@@ -62,7 +69,7 @@ def read_queue(pathway) -> tuple[np.ndarray, np.ndarray]:
         synapse  (n_events,) int64, 1   index of the synapse the event travels on
         Sorted by `steps`; events of one step keep the order in which they will be delivered.
     """
-    state = pathway.queue._full_state()
+    state = _state(pathway, "read_queue")
     if len(state) == 3:  # the pure Python queue of Brian2 < 2.10: (dt, events, shape)
         events = np.asarray(state[1], dtype=np.int64).reshape(-1, 2)
         order = np.argsort(events[:, 0], kind="stable")
@@ -83,6 +90,7 @@ def write_queue(pathway, steps, synapse) -> None:
     Raises
         ValueError  lengths differ, a step is negative, or an index is not a synapse of the pathway
     """
+    state = _state(pathway, "write_queue")
     steps, synapse = np.asarray(steps, dtype=np.int64), np.asarray(synapse, dtype=np.int64)
     n_syn = len(pathway.synapses)
     if steps.shape != synapse.shape or steps.ndim != 1:
@@ -97,7 +105,6 @@ def write_queue(pathway, steps, synapse) -> None:
         )
     order = np.argsort(steps, kind="stable")
     steps, synapse = steps[order], synapse[order]
-    state = pathway.queue._full_state()
     n_slots = int(steps[-1]) + 1 if len(steps) else 1
     if len(state) == 3:
         shape = (max(n_slots, state[2][0]), max(int(np.bincount(steps, minlength=1).max()), state[2][1]))
@@ -109,6 +116,15 @@ def write_queue(pathway, steps, synapse) -> None:
     edges = np.searchsorted(steps, np.arange(n_slots + 1)).tolist()
     synapse = synapse.tolist()
     pathway.queue._restore_from_full_state((0, [synapse[a:b] for a, b in pairwise(edges)]))
+
+
+def _state(pathway, verb: str) -> tuple:
+    if pathway.queue is None:
+        raise NotImplementedError(
+            f"{verb}: the events of {pathway.name} are in the compiled memory of a standalone device; "
+            "call set_device('runtime') before the network is built"
+        )
+    return pathway.queue._full_state()
 
 
 # -- columns: one Variable per synapse property, endpoints and heterogeneous delays included
@@ -141,8 +157,8 @@ def pathways(S) -> list:
 def computed_columns(S) -> set[str]:
     """Names of columns that Brian2 or surgery fills: nobody gives them."""
     computed = {S.multisynaptic_index} if S.multisynaptic_index else set()
-    if S.subexpression_updater is not None:  # "constant over dt": written again before every use
-        computed |= set(get_identifiers(S.subexpression_updater.abstract_code)) & set(S.variables)
+    if S.subexpression_updater is not None:  # "constant over dt": lines `name = ...`, run before every use
+        computed |= {line.split("=")[0].strip() for line in S.subexpression_updater.abstract_code.splitlines()}
     return computed
 
 

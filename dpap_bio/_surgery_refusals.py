@@ -58,7 +58,7 @@ def mask(group, n: int, which, verb: str, namespace: Mapping) -> np.ndarray:
         try:
             indices = where(group, which, namespace)
         except (KeyError, TypeError, SyntaxError, ValueError, DimensionMismatchError) as error:
-            reason = str(error.args[0]).strip("'. ")
+            reason = " ".join(str(error.args[0]).split()).rstrip(".")
             raise ValueError(
                 f"{verb}: the condition {which!r} on {group.name} cannot be evaluated: {reason}; write a comparison "
                 "of its variables and of names known where it is called"

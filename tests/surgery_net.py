@@ -1,5 +1,6 @@
 """A small plastic network with everything surgery must carry, run step by step by tests of surgery."""
 
+import gc
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import Phase, settings
 
 from dpap_bio.surgery import prune, read_queue
 
+gc.freeze()  # Brian2 collects garbage before every run; spare it what was imported
 TARGETS = ["numpy", pytest.param("cython", marks=pytest.mark.slow)]
 FEW = settings(max_examples=4, deadline=None, derandomize=True, phases=[Phase.generate])  # a seed does not shrink
 

@@ -98,6 +98,10 @@ def test_at_every_age_born_minus_died_is_alive_and_counts_are_those_of_a_fresh_c
             fresh = Synapses(net.S.source, net.S.target, "", multisynaptic_index="k", name="fresh")
             fresh.connect(i=ends_alive[:, 0], j=ends_alive[:, 1])
             assert counts(net.S) == counts(fresh)
+    net.S.connect(i=[0, 1], j=[2, 2])
+    fresh = Synapses(net.S.source, net.S.target, "", multisynaptic_index="k", name="fresh")
+    fresh.connect(i=net.S.i[:], j=net.S.j[:])
+    assert counts(net.S) == counts(fresh)
     net.run(20)
 
 
@@ -147,6 +151,31 @@ def test_the_first_synapses_of_an_empty_object_can_be_grown():
     assert grow(S, i=[0, 1], j=2, w=[1, 2], a=0).tolist() == [0, 1]
     Network(source, counter, S).run(1 * ms)
     assert counter.v[:].tolist() == [0, 0, 3]
+
+
+def test_only_what_brian2_computes_itself_may_be_left_out():
+    source, counter, _ = one_synapse()
+    S = Synapses(source, counter, "x : 1\nnoise = x*rand() : 1 (constant over dt)", on_pre="v_post += x", name="noisy")
+    with pytest.raises(ValueError, match="no value for x;"):
+        grow(S, i=0, j=0)
+    grow(S, i=0, j=0, x=2)
+    Network(source, counter, S).run(1 * ms)
+    assert 0 < S.noise[0] < 2
+
+
+def test_a_state_stored_before_surgery_can_be_restored_after_it():
+    net, other = build(6, delays="one"), build(6, delays="one")
+    for one in (net, other):
+        one.run(40)
+    net.network.store()
+    gone = np.arange(len(net.S)) % 2 == 0
+    prune(net.S, gone)
+    grow(net.S, i=0, j=1, w=0.3, alive=1, tag=0, a=0, b=0, c=0)
+    net.run(40)
+    net.network.restore()
+    for one in (net, other):
+        one.run(40)
+    assert differences(net, other) == []
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -138,6 +138,16 @@ def test_a_condition_finds_names_where_prune_is_called_or_in_the_namespace_given
     assert len(expected) > 0
 
 
+def test_a_function_around_prune_can_look_for_names_where_it_was_called_itself():
+    def without(S, condition):
+        return prune(S, condition, level=1)
+
+    net = build(2)
+    limit = 0.25
+    expected = np.flatnonzero(net.S.w[:] < limit)
+    assert without(net.S, "w < limit").tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_state_monitor_goes_on_recording_the_same_synapses(target):
     prefs.codegen.target = target

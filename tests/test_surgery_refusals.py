@@ -1,5 +1,7 @@
 """What surgery cannot do it refuses: in one sentence, and with nothing changed."""
 
+import gc
+
 import brian2
 import numpy as np
 import pytest
@@ -70,9 +72,9 @@ def linked_synapses(net):
     return lambda: prune(net.S, some(net))
 
 
-def index_in(threshold="v > 1", **code):
+def index_in(threshold="v > 1", reset="", **code):
     def case(net):
-        net.G = NeuronGroup(5, "v : 1", threshold=threshold, reset="", name="G")
+        net.G = NeuronGroup(5, "v : 1", threshold=threshold, reset=reset, name="G")
         net.S = Synapses(net.G, net.G, "w : 1", **code, name="S")
         net.S.connect()
         return lambda: remove_neurons(net.G, np.arange(5) == 1)
@@ -155,6 +157,7 @@ CASES = {
     "remove_neurons: linked to": (NotImplementedError, link_to_neurons),
     "remove_neurons: linked": (NotImplementedError, linked_group),
     "remove_neurons: index in threshold": (NotImplementedError, index_in(threshold="v > i")),
+    "remove_neurons: index in reset": (NotImplementedError, index_in(reset="v = i")),
     "remove_neurons: index in a pathway": (NotImplementedError, index_in(on_pre="v_post += j*w")),
     "remove_neurons: index on a clock": (NotImplementedError, index_every_ms),
     "remove_neurons: summed inside a run": (NotImplementedError, summed_inside_a_run),
@@ -237,6 +240,27 @@ def test_what_the_user_has_deleted_is_not_in_the_way():
         prepared()
     del net.kept
     assert prepared().tolist() == [3]
+
+
+def test_objects_whose_construction_failed_or_whose_group_is_gone_are_not_in_the_way():
+    net, kept = build(0), []
+    net.network.remove(net.spikes)
+    net.spikes = None
+    for broken in (
+        lambda: Synapses(net.G, net.S, on_pre="no_such = 1", delay=3),
+        lambda: StateMonitor(net.S, "w", record=[10**6]),
+        lambda: StateMonitor(net.G, "v", record=True, dt=3 * mV),
+        lambda: SpikeMonitor(net.G, event="none"),
+    ):
+        with pytest.raises(Exception) as error:
+            broken()
+        kept.append(error)  # with it the half-built object
+    lost = NeuronGroup(3, "v : 1", name="lost")
+    kept += [lost[1:], lost.run_regularly("v = 1")]
+    del lost
+    gc.collect()
+    assert prune(net.S, some(net)).tolist() == [3]
+    assert remove_neurons(net.G, np.arange(20) == 5).tolist() == [5]
 
 
 def test_a_monitor_that_has_not_recorded_spikes_yet_follows():
