@@ -22,24 +22,29 @@ def local_names(level: int) -> Mapping:
     return get_local_namespace(level + 2)
 
 
+def check_condition(group, condition: str, namespace: Mapping) -> set[str]:
+    """The names a condition reads, subexpressions followed; raises what Brian2 raises if it cannot be evaluated."""
+    names = get_identifiers_recursively([condition], group.variables)
+    variables = group.resolve_all(names, namespace, set())
+    if not is_boolean_expression(condition, variables):
+        raise TypeError(f"{condition!r} is not a condition")
+    parse_expression_dimensions(condition, variables)
+    return names
+
+
 def where(group, condition: str, namespace: Mapping) -> np.ndarray:
     """Indices of the synapses (neurons) for which a Brian2 condition holds now.
 
     As `group.indices[condition]`, but names come from `namespace`, and event-driven variables have their value of now:
     Brian2 stores them as of the last event and would compare that.
     """
-    used = get_identifiers_recursively([condition], group.variables)
-    variables = group.resolve_all(used, namespace, set())
-    if not is_boolean_expression(condition, variables):
-        raise TypeError(f"{condition!r} is not a condition")
-    parse_expression_dimensions(condition, variables)
-    code, names = "", event_driven_names(group)
-    if names & used:
+    read, names, code = check_condition(group, condition, namespace), event_driven_names(group), ""
+    if names & read:
         now = {name: f"_now_{name}" for name in names}
         code = "".join(f"{now[name]} = {name}\n" for name in sorted(names))
         decay = word_substitute(linear(group.event_driven, group.variables), {"dt": "(t - lastupdate)"})
         code += word_substitute(decay, now) + "\n"
-        condition = word_substitute(_without_subexpressions(condition, group.variables), now)
+        condition = word_substitute(_spelled_out(condition, names, group.variables), now)
     extra = Variables(None)
     extra.add_auxiliary_variable("_indices", dtype=np.int32)
     extra.add_auxiliary_variable("_cond", dtype=bool)
@@ -55,12 +60,13 @@ def where(group, condition: str, namespace: Mapping) -> np.ndarray:
     return np.asarray(code_object(), dtype=np.int64)
 
 
-def _without_subexpressions(expression: str, variables) -> str:
+def _spelled_out(expression: str, names: set[str], variables) -> str:
+    """Put in place of every subexpression that reads one of `names` what it stands for."""
     while True:
         found = {
-            n: f"({variables[n].expr})"
-            for n in get_identifiers(expression)
-            if isinstance(variables.get(n), Subexpression)
+            name: f"({variables[name].expr})"
+            for name in get_identifiers(expression)
+            if isinstance(variables.get(name), Subexpression) and names & get_identifiers_recursively([name], variables)
         }
         if not found:
             return expression

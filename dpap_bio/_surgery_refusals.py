@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import DimensionMismatchError, StateMonitor, Synapses
+from brian2 import StateMonitor, Synapses
 from brian2.core.base import BrianObject
 
 from dpap_bio import _brian_private as private
@@ -55,16 +55,8 @@ def check_referrers(S: Synapses, gone: np.ndarray, verb: str) -> None:
 def mask(group, n: int, which, verb: str, namespace: Mapping) -> np.ndarray:
     """Turn a condition or a boolean array into a (n,) mask."""
     if isinstance(which, str):
-        try:
-            indices = where(group, which, namespace)
-        except (KeyError, TypeError, SyntaxError, ValueError, DimensionMismatchError) as error:
-            reason = " ".join(str(error.args[0]).split()).rstrip(".")
-            raise ValueError(
-                f"{verb}: the condition {which!r} on {group.name} cannot be evaluated: {reason}; write a comparison "
-                "of its variables and of names known where it is called"
-            ) from error
         result = np.zeros(n, dtype=bool)
-        result[indices] = True
+        result[evaluated(where, group, which, verb, namespace)] = True
         return result
     which = np.asarray(which)
     if which.dtype != bool or which.shape != (n,):
@@ -77,6 +69,18 @@ def mask(group, n: int, which, verb: str, namespace: Mapping) -> np.ndarray:
 
 def _onto(S) -> list:
     return [o for o in private.living(Synapses) if S.id in (o.source.id, o.target.id)]
+
+
+def evaluated(how: Callable, group, condition: str, verb: str, namespace: Mapping):
+    """Try or evaluate a condition; what Brian2 says against it becomes one sentence."""
+    try:
+        return how(group, condition, namespace)
+    except Exception as error:
+        reason = " ".join(str(error.args[0] if error.args else error).split()).rstrip(".")
+        raise ValueError(
+            f"{verb}: the condition {condition!r} on {group.name} cannot be evaluated: {reason}; write a comparison "
+            "of its variables and of names known where it is called"
+        ) from error
 
 
 def monitors_of(S) -> list:

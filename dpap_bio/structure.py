@@ -8,7 +8,8 @@ import numpy as np
 from brian2 import Quantity, Synapses, second
 from brian2.core.base import BrianObject
 
-from dpap_bio._surgery_refusals import check_synapses, mask
+from dpap_bio._brian_condition import check_condition
+from dpap_bio._surgery_refusals import check_synapses, evaluated
 from dpap_bio._surgery_synapses import grow, prune
 
 
@@ -24,7 +25,7 @@ class Structure(BrianObject):
     Attributes
         history  list of (t in s, number pruned, number born), one entry per tick
     Raises
-        TypeError, ValueError, NotImplementedError   as prune and grow; a condition is tried when the run starts
+        TypeError, ValueError, NotImplementedError   as prune and grow; a condition is checked when the run starts
     """
 
     add_to_magic_network = True
@@ -51,11 +52,11 @@ class Structure(BrianObject):
         self.add_dependency(S)
 
     def before_run(self, run_namespace: Mapping) -> None:
-        """Keep the names of the run, and try the condition before a step is taken."""
+        """Keep the names of the run, and check the condition before a step is taken."""
         check_synapses(self.synapses, "Structure")
         self._names = run_namespace
         if isinstance(self.prune, str):
-            mask(self.synapses, len(self.synapses), self.prune, "Structure", run_namespace)
+            evaluated(check_condition, self.synapses, self.prune, "Structure", run_namespace)
         super().before_run(run_namespace)
 
     def run(self) -> None:

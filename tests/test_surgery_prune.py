@@ -128,6 +128,19 @@ def test_an_event_driven_variable_in_a_condition_has_its_value_of_now():
     assert prune(S, "a < between").tolist() == [0]
 
 
+def test_a_condition_may_mix_event_driven_variables_with_indices_and_subexpressions_of_subgroups():
+    net = build(0, ends="subgroups")
+    G = NeuronGroup(20, "v : 1\nhigh = v > 0.5 : boolean", threshold="v > 9", reset="", name="readout")
+    G.v = np.arange(20) % 2
+    S = Synapses(net.G[3:15], G[7:], "da/dt = -a/ms : 1 (event-driven)\ndouble = 2*a : 1", on_pre="a += 1", name="R")
+    S.connect()
+    S.a = np.arange(len(S)) % 3
+    Network(net.G, G, S).run(1 * ms)
+    expected = (2 * S.a[:] * np.exp(-(1 - S.lastupdate[:] / ms)) > 0.5) & (S.i[:] > 2) & (S.j[:] % 2 == 0)
+    assert where(S, "double > 0.5 and i > 2 and high_post", {}).tolist() == np.flatnonzero(expected).tolist()
+    assert 5 < expected.sum() < len(S) - 5
+
+
 def test_a_condition_finds_names_where_prune_is_called_or_in_the_namespace_given():
     net = build(2)
     limit = 0.2
@@ -188,6 +201,14 @@ def test_integer_boolean_single_precision_shared_and_per_step_variables_survive(
     assert S.n[:].tolist() == [1 + 22, 4 + 22, 5 + 22]
     assert S.twice[:].tolist() == (2 * np.arange(6, dtype=np.float32) / 3)[[1, 4, 5]].tolist()
     assert (S.all_of_them, S.x[:].dtype, len(S.noise[:]), S.flag[:].any()) == (7, np.float32, 3, False)
+
+
+def test_an_object_without_synapses_has_none_to_prune():
+    net = build(4)
+    assert len(prune(net.S, np.ones(len(net.S), bool))) > 100
+    for condition in ("w < 1", "a < 1", "i == j"):
+        assert prune(net.S, condition).tolist() == []
+    net.run(20)
 
 
 def test_pruning_nothing_touches_nothing():
