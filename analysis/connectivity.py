@@ -10,7 +10,7 @@ COLOURS = LinearSegmentedColormap.from_list("weights", ["#d5e3f0", "#6baed6", "#
 
 
 def main(run, out):
-    projection, seed = figures.developing(run), read.seeds(run, "main")[0]
+    projection, seed = figures.developing(run)[0], read.seeds(run, "main")[0]
     age = read.table(run, "main", seed, "summary").age
     lives = read.table(run, "main", seed, f"synapses_{projection}")
     shape = int(lives.pre.max()) + 1, int(lives.post.max()) + 1

@@ -55,7 +55,8 @@ class Entry:
         volume = f.get("volume", "") + (f"({f['number']})" if "number" in f else "")
         pages = f.get("pages", "").replace("--", "\N{EN DASH}")
         place = ", ".join(part for part in (where, ": ".join(p for p in (volume, pages) if p)) if part)
-        return f"{'; '.join(people)} ({f['year']}). {f['title'].replace('--', chr(0x2013))}. {place}."
+        title = f["title"].replace("--", "\N{EN DASH}")
+        return f"{'; '.join(people)} ({f['year']}). {title}{'' if title.endswith('?') else '.'} {place}."
 
     @property
     def short(self) -> str:

@@ -6,10 +6,10 @@ A figure is a file in analysis/ with `main(run, out) -> (caption, alternative te
 from __future__ import annotations
 
 import importlib.util
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from dpap_bio import library, results
@@ -20,7 +20,7 @@ GREY, LIGHT, DARK = "#9a9a9a", "#e3e3e3", "#333333"
 SHADES = ("#9ecae1", "#3b8bc2", "#08306b")  # one hue, light to dark: low, middle, high; before and after
 _ARMS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#8C6D31")  # after Okabe & Ito
 _POPULATIONS = {"input": "#7f7f7f", "excitatory": "#D55E00", "inhibitory": "#0072B2"}
-_OTHERS = ("#009E73", "#CC79A7", "#F0E442", "#8C6D31")
+_OTHERS = ("#009E73", "#CC79A7", "#0072B2", "#8C6D31")
 _STYLE = {
     "font.size": 9, "axes.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
     "figure.dpi": 150, "savefig.dpi": 150, "svg.hashsalt": "dpap", "axes.linewidth": 0.8, "lines.linewidth": 1.6,
@@ -76,11 +76,12 @@ def populations(run: xr.DataTree) -> list[str]:
     return [str(p) for p in read.table(run, arm, read.seeds(run, arm)[0], "summary").population.values]
 
 
-def developing(run: xr.DataTree, arm: str = "main") -> str:
-    """The projection a figure is about: the first in which synapses were born after birth or died, else the first."""
-    summary = read.table(run, arm, read.seeds(run, arm)[0], "summary")
-    changes = summary.died.sum("epoch") + summary.born.isel(epoch=slice(1, None)).sum("epoch")
-    return str(summary.projection.values[int(np.argmax(changes.values > 0))])
+def developing(run: xr.DataTree, most: int = 2) -> list[str]:
+    """The projections a figure is about: those that slow rules act on, at most `most` of them; else the first."""
+    names = [str(p) for p in read.table(run, "main", read.seeds(run, "main")[0], "summary").projection.values]
+    models = [tomllib.loads(str(text)) for text in run["files"].text.values]
+    ruled = {name for m in models for name, p in m.get("projections", {}).items() if p.get("rules")}
+    return [name for name in names if name in ruled][:most] or names[:1]
 
 
 def label(variable: xr.DataArray) -> str:

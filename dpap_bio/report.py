@@ -70,7 +70,7 @@ def page(run: xr.DataTree, pictures: list[Picture], walls: Mapping[str, float] |
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
                               lstrip_blocks=True)
-    environment.filters |= {"number": _number, "changes": _changes, "unit": lambda unit: "" if unit in ("1", "name") else unit}
+    environment.filters |= {"number": _number, "changes": _changes, "unit": lambda unit: "" if unit == "1" else unit}
     verdicts = judge.verdicts(run)
     known = cite.entries()
     return environment.get_template("report.html.jinja").render(
@@ -137,8 +137,17 @@ def _basis(source: str, chosen: str, known) -> dict[str, str]:
 
 def _references(run, known) -> list[dict[str, str]]:
     used = cite.uses(run)
-    return [{"text": str(known[key]) if key in known else f"{key}: not in references.bib", "for": "; ".join(used[key]),
+    return [{"text": str(known[key]) if key in known else f"{key}: not in references.bib", "for": _grouped(used[key]),
              "link": known[key].link if key in known else ""} for key in sorted(used)]
+
+
+def _grouped(purposes: list[str]) -> str:
+    """"rule a", "rule b", "simulator" as "rule a, b; simulator"."""
+    by_kind: dict[str, list[str]] = {}
+    for purpose in purposes:
+        kind, _, name = purpose.rpartition(" ")
+        by_kind.setdefault(kind, []).append(name)
+    return "; ".join(f"{kind} {', '.join(names)}".strip() for kind, names in by_kind.items())
 
 
 def _changes(text: str) -> str:

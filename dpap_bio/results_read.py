@@ -59,7 +59,8 @@ def epochs(run: xr.DataTree, arm: str, seed: int, kind: str) -> list[int]:
 def snapshot(run: xr.DataTree, arm: str, seed: int, projection: str, epoch: int) -> xr.Dataset:
     """The live synapses of a projection at the snapshot of an epoch (of one that `epochs` lists).
 
-    A projection that had not changed since the snapshot before is stored there only, and is found there.
+    A projection that had not changed since the snapshot before is stored there only, and is found there. One that had
+    lost its last synapse has no row; the lifetime table tells the two apart.
 
     Raises
         NotApplicable   there is no snapshot of that epoch, or none of that projection
@@ -68,7 +69,10 @@ def snapshot(run: xr.DataTree, arm: str, seed: int, projection: str, epoch: int)
         raise NotApplicable(f"arm {arm} has no snapshot of epoch {epoch}")
     rows = table(run, arm, seed, f"snapshots_{projection}")
     stored = np.unique(rows.epoch.values)
-    return rows.isel(entry=rows.epoch.values == stored[stored <= epoch].max())
+    rows = rows.isel(entry=rows.epoch.values == stored[stored <= epoch].max(initial=-1))
+    lives = table(run, arm, seed, f"synapses_{projection}")
+    died = lives.died.values[np.searchsorted(lives.id.values, rows.id.values)]
+    return rows.isel(entry=~(died <= float(table(run, arm, seed, "summary").age.sel(epoch=epoch))))
 
 
 def probed(run: xr.DataTree, arm: str, seed: int, name: str) -> dict[str, int]:

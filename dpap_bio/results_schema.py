@@ -113,7 +113,7 @@ SCHEMA: dict[str, dict[str, Column]] = {
         w_birth | f | 1   | weight at birth
         w_last  | f | 1   | weight at elimination or, of the living, in the last snapshot"""),
     "*/seed_*/snapshots_*": _columns("entry", """
-        epoch | i | 1 | epoch of the snapshot, -1 is birth; a snapshot equal to the one before is left out
+        epoch | i | 1 | epoch of the snapshot, -1 is birth; left out if equal to the one before
         id    | i | 1 | synapse, for life
         pre   | i | 1 | presynaptic neuron
         post  | i | 1 | postsynaptic neuron
