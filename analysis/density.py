@@ -47,8 +47,8 @@ def _density(axes, run, projection):
             ratio = density.max() / adult if adult else np.inf
             axes.annotate(f"peak {ratio:.2f} \N{MULTIPLICATION SIGN} adult" if adult else "peak, none left as adult",
                           ((top[0] + top[-1]) / 2, density.max()), (0, 5), textcoords="offset points", ha="center")
-            axes.annotate("adult" if ratio > 1.1 else "", (age[0] + (age[-1] - age[0]) / 4, adult), (0, 2), textcoords="offset points",
-                          color=figures.DARK)
+            axes.annotate("adult" if ratio > 1.1 else "", (age[0] + (age[-1] - age[0]) / 4, adult), (0, 2),
+                          textcoords="offset points", color=figures.DARK)
     return ratio
 
 

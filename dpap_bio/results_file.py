@@ -11,6 +11,9 @@ import xarray as xr
 from dpap_bio.atomic import atomic_path
 from dpap_bio.results_validate import validate
 
+_SEAL = "sha256"  # attribute of the file: over everything else in it
+_ADVICE = "run the protocol again, or `dpap resume` its folder"
+
 
 def save(run: xr.DataTree, path: Path) -> None:
     """Write a run, compressed and with a checksum on every block, under a temporary name; then rename it.
@@ -23,12 +26,14 @@ def save(run: xr.DataTree, path: Path) -> None:
     _refuse(validate(run), path)
     encoding = {node.path: {name: _packed(v) for name, v in node.to_dataset(inherit=False).variables.items()}
                 for node in run.subtree}
+    sealed = run.copy()
+    sealed.attrs[_SEAL] = _seal(run)
     with atomic_path(path) as new:
-        run.to_netcdf(new, engine="h5netcdf", encoding=encoding)
+        sealed.to_netcdf(new, engine="h5netcdf", encoding=encoding)
 
 
 def load(path: Path) -> xr.DataTree:
-    """Read a run into memory and check it: every block against its checksum, every table against SCHEMA.
+    """Read a run into memory and check it: all of it against the hash it was sealed with, every table against SCHEMA.
 
     Raises
         FileNotFoundError   there is no such file
@@ -44,8 +49,11 @@ def load(path: Path) -> xr.DataTree:
         raise
     except Exception as error:  # HDF5 has no exception of its own: OSError, KeyError, RuntimeError, ... are all seen
         raise ValueError(f"{path}: the file cannot be read, it is damaged or not a netCDF file "
-                         f"({type(error).__name__}); run the protocol again, or `dpap resume` its folder") from None
+                         f"({type(error).__name__}); {_ADVICE}") from None
+    seal = run.attrs.pop(_SEAL, None)
     _refuse(validate(run), path)
+    if seal != _seal(run):
+        raise ValueError(f"{path}: the file is damaged: its content is not what was written; {_ADVICE}")
     return run
 
 
@@ -67,6 +75,16 @@ def digest(run: xr.DataTree) -> str:
             else:
                 _add(sha, values.dtype.newbyteorder("<").str)
                 sha.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
+    return sha.hexdigest()
+
+
+def _seal(run: xr.DataTree) -> str:
+    """The SHA-256 of the digest and of every attribute."""
+    sha = hashlib.sha256(digest(run).encode("ascii"))
+    for node in sorted(run.subtree, key=lambda node: node.path):
+        dataset = node.to_dataset(inherit=False)
+        for name, attributes in [("", dataset.attrs), *((n, v.attrs) for n, v in dataset.variables.items())]:
+            _add(sha, f"{node.path} {name} {sorted((str(k), str(v)) for k, v in attributes.items())}")
     return sha.hexdigest()
 
 

@@ -66,10 +66,11 @@ def _wrong_variable(name, variable, known) -> Iterator[str]:
     if column.kind not in ("*", kind):
         wanted = {"f": "floats", "i": "whole numbers", "U": "text"}[column.kind]
         yield f"{name} holds {variable.dtype}, {wanted} are wanted"
-    for attribute, wanted in (("units", column.units), ("long_name", column.long_name)):
-        found = variable.attrs.get(attribute)
-        if not found or (column.units != "*" and found != wanted):
-            yield f"{name} has {attribute} {found!r}, {wanted!r} is wanted"
+    units = variable.attrs.get("units")
+    if not units or (column.units != "*" and units != column.units):
+        yield f"{name} has units {units!r}, {column.units!r} is wanted"
+    if not variable.attrs.get("long_name"):
+        yield f"{name} has no long_name"
 
 
 def _wrong_lives(run) -> Iterator[str]:
