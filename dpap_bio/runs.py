@@ -199,9 +199,25 @@ def network_from(state: Mapping) -> Network:
 
 
 def _finish(request, protocol: Protocol, out: Path, jobs, say, progress) -> Path:
-    from dpap_bio import report, results
+    from dpap_bio import report
 
     walls = _develop_all(request, protocol, out, jobs or os.cpu_count() or 1, say, progress or (lambda p: None))
+    _collect(request, protocol, out, say)
+    info = read_info(out)
+    info["wall_s"] |= walls
+    info |= {"status": "developed", "ended": _now(), "sha256": {"run.nc": _sha_file(out / "run.nc")}}
+    _write_json(out / "run.json", info)
+    report.write(out)
+    info["status"] = "finished"
+    _write_json(out / "run.json", info)
+    _tidy(out)
+    return out / "run.nc"
+
+
+def _collect(request, protocol: Protocol, out: Path, say) -> None:
+    """Put the records of all developments into run.nc; the records and the tree are gone from memory afterwards."""
+    from dpap_bio import results
+
     lived = {}
     for arm in protocol.arms:
         for seed in protocol.seeds:
@@ -212,15 +228,6 @@ def _finish(request, protocol: Protocol, out: Path, jobs, say, progress) -> Path
             lived[arm.name, seed] = kept
     tree = results.assemble(protocol, lived, backend=request.backend, target=request.target)
     results.save(tree, out / "run.nc")
-    info = read_info(out)
-    info["wall_s"] |= walls
-    info |= {"status": "developed", "ended": _now(), "sha256": {"run.nc": _sha_file(out / "run.nc")}}
-    _write_json(out / "run.json", info)
-    report.write(out)
-    info["status"] = "finished"
-    _write_json(out / "run.json", info)
-    _tidy(out)
-    return out / "run.nc"
 
 
 def _develop_all(request, protocol: Protocol, out: Path, jobs: int, say, progress) -> dict[str, float]:
