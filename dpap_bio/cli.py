@@ -101,16 +101,18 @@ def run(
     out: Annotated[Path | None, typer.Option(help="A new folder for the run; default runs/<protocol>-<size>.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Developments side by side; default one a core.", min=1)] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="Print memory, work and time, and stop.")] = False,
+    i_know: Annotated[bool, typer.Option("--i-know", help="Run even if memory will probably not suffice.")] = False,
 ) -> int:
     """Run a protocol: all arms and seeds, to results, figures and report; exit 1 if a criterion fails."""
+    from dpap_bio import estimate as estimates
     from dpap_bio import runs
 
     request = _request(protocol, "quick" if quick else size, set_, seed, backend, target)
     if estimate:
-        from dpap_bio import estimate as estimates
-
         print(estimates.text(request, jobs))
         return 0
+    if not i_know:
+        estimates.check(request, jobs)
     name = f"{Path(protocol).stem}-{request.size}"
     out = out or runs.new_folder(Path("runs"), name)
     from dpap_bio.progress import watching
