@@ -57,8 +57,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _owner(model, chain) -> str:
     """The population or projection that the object in trouble was made for."""
     found = next((m[1] for m in (_NAMED.search(str(e)) for e in chain) if m), "")
-    kinds = {"population": model.populations, "projection": model.projections, "arrival": model.projections,
-             "arriving": model.projections}
+    kinds = {
+        "population": model.populations,
+        "projection": model.projections,
+        "arrival": model.projections,
+        "arriving": model.projections,
+    }
     names = [(f"{prefix}_{name}", name, prefix) for prefix, owners in kinds.items() for name in owners]
     fits = [row for row in names if found == row[0] or found.startswith(row[0] + "_")]
     if not fits:
