@@ -1,336 +1,83 @@
-"""The command line: each command parses, calls one function of the library, prints, and returns a code.
+"""The command line: runs a command and turns what it raises into one sentence and an exit code.
 
 Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a criterion failed, 2 the input was wrong, 3 the network
-was not healthy, 7 another process works in the folder, 74 the disk did not take it, 130 stopped (and resumable).
+was not healthy, 7 another process works in the folder, 70 a mistake of dpap_bio's own (with its traceback), 74 the disk
+did not take it, 130 stopped (and resumable).
 """
 
 from __future__ import annotations
 
-import json
+import os
 import signal
 import sys
-from pathlib import Path
-from typing import Annotated
+import traceback
 
-import typer
-
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="Grow, use and prune spiking networks, and check them against biology and deep networks.")
-
-Protocol = Annotated[str, typer.Argument(help="A shipped protocol's name, or the path of a protocol file.")]
-RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.")]
-Set = Annotated[list[str] | None, typer.Option(
-    "--set", metavar="NAME=VALUE", help="Another value for a parameter, in the file's unit or with one: rho=1.5, "
-                                        "\"tau_m=20 ms\", feedforward.w_max=2, excitatory.size=200; may be repeated.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
+_ON = "what was committed is safe, go on with `dpap resume`"
+_WRONG_INPUT = (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
 def main() -> None:
     """Run a command; every mistake of the user ends in one sentence and a code, never in a traceback."""
+    from dpap_bio.commands import app
+
     signal.signal(signal.SIGTERM, _stop)
     try:
-        code = app(standalone_mode=False)
-    except KeyboardInterrupt as stop:
-        _end(str(stop) or "stopped; what was committed is safe, go on with `dpap resume`", 130)
-    except BlockingIOError as error:
-        _end(str(error), 7)
-    except (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
-        _end(str(error), 2)
-    except OSError as error:
-        _end(str(error), 74)
-    except Exception as error:
-        name = type(error).__name__
-        if name == "Unhealthy":
-            _end(str(error), 3)
-        if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # typer's own complaints
-            _end(error.format_message(), 2)
-        if name == "Exit":
-            sys.exit(error.exit_code)
-        if name == "Abort":
-            _end("stopped", 130)
-        raise
+        try:
+            code = app(standalone_mode=False)
+        except Exception as error:
+            code = _ended(error)
+        except KeyboardInterrupt as stop:
+            code = _say(str(stop) or f"stopped; {_ON}", 130)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@app.command("list")
-def list_(as_json: Json = False) -> int:
-    """The models, mechanisms, protocols, figures, rules, stimuli and backends there are, with their titles."""
-    from dpap_bio import library
-    from dpap_bio.backends import BACKENDS
-    from dpap_bio.rules import RULES
-    from dpap_bio.stimuli import STIMULI
-
-    found = {kind + "s": {n: _title(library.find(kind, n)) for n in library.names(kind)}
-             for kind in ("protocol", "model", "mechanism")}
-    found["figures"] = {n: _first_line(library.find("analysis", n)) for n in library.names("analysis")}
-    found["rules"] = {n: ", ".join(f"{k} [{u}]" for k, u in r.needs.items()) for n, r in RULES.items()}
-    found["stimuli"] = {n: ", ".join(f"{k} [{u}]" for k, u in s.needs.items()) for n, s in STIMULI.items()}
-    found["backends"] = {n: b.title for n, b in BACKENDS.items()}
-    if as_json:
-        print(json.dumps(found, indent=1))
-        return 0
-    for kind, rows in found.items():
-        print(kind)
-        for name, title in rows.items():
-            print(f"  {name:28} {title}")
-    return 0
-
-
-@app.command()
-def show(name: Annotated[str, typer.Argument(help="A model or a protocol, by name or path.")], set_: Set = None) -> int:
-    """What a model will run: equations after lifting, parameters, sources, rules; or what a protocol goes through.
-
-    A name that a protocol and a model share shows both.
-    """
-    from dpap_bio import show
-
-    texts = {"protocol": show.protocol_text, "model": show.model_text}
-    print("\n\n".join(texts[kind](name, _overrides(set_)) for kind in _kinds(name)))
-    return 0
+def _ended(error: Exception) -> int:
+    """Say in one sentence what ended a command; the exit code that belongs to it."""
+    match error:
+        case BrokenPipeError():
+            raise error
+        case BlockingIOError():
+            return _say(str(error), 7)
+        case OSError() if isinstance(error, _WRONG_INPUT):
+            return _say(_sentence(error), 2)
+        case OSError():
+            return _say(_sentence(error), 74)
+        case ValueError():
+            return _say(str(error), 2)
+        case MemoryError():
+            return _say(f"the memory does not suffice; {_ON}, with fewer --jobs", 2)
+    name = type(error).__name__
+    if name == "Unhealthy":
+        return _say(str(error), 3)
+    if name == "BrokenProcessPool":
+        return _say(f"a development was killed from outside, perhaps for want of memory; {_ON}", 130)
+    if name == "NoArgsIsHelpError":
+        print(error.format_message())
+        return 2
+    if hasattr(error, "format_message"):  # a complaint of typer's
+        return _say(error.format_message(), 2)
+    if name in ("Exit", "Abort"):
+        return getattr(error, "exit_code", 130)
+    traceback.print_exception(error)
+    return _say("this is a mistake of dpap_bio, please report it", 70)
 
 
-@app.command()
-def run(
-    protocol: Protocol,
-    size: Annotated[str, typer.Option(help="A size of the protocol; full is the file as it stands.")] = "full",
-    quick: Annotated[bool, typer.Option("--quick", help="The same as --size quick.")] = False,
-    set_: Set = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Instead of the protocol's seeds; may be repeated.")] = None,
-    backend: Annotated[str, typer.Option(help="Who simulates: see `dpap list`.")] = "runtime",
-    target: Annotated[str, typer.Option(help="auto, numpy (no compiler needed) or cython.")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="A new folder for the run; default runs/<protocol>-<size>.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Developments side by side; default one a core.", min=1)] = None,
-    estimate: Annotated[bool, typer.Option("--estimate", help="Print memory, work and time, and stop.")] = False,
-    i_know: Annotated[bool, typer.Option("--i-know", help="Run even if memory will probably not suffice.")] = False,
-) -> int:
-    """Run a protocol: all arms and seeds, to results, figures and report; exit 1 if a criterion fails."""
-    from dpap_bio import estimate as estimates
-    from dpap_bio import runs
-
-    request = _request(protocol, "quick" if quick else size, set_, seed, backend, target)
-    if estimate:
-        print(estimates.text(request, jobs))
-        return 0
-    if not i_know:
-        estimates.check(request, jobs)
-    name = f"{Path(protocol).stem}-{request.size}"
-    out = out or runs.new_folder(Path("runs"), name)
-    from dpap_bio.progress import watching
-
-    with watching() as (say, progress):
-        say(f"{protocol} ({request.size}) -> {out}; stop it when you like, `dpap resume {out}` goes on")
-        runs.start(request, out, jobs=jobs, say=say, progress=progress)
-    return _print_verdicts(out)
-
-
-@app.command()
-def resume(folder: RunFolder,
-           jobs: Annotated[int | None, typer.Option(help="Developments side by side.", min=1)] = None) -> int:
-    """Go on with a run that was stopped or killed; the result is the one it would have had, bit for bit."""
-    from dpap_bio import runs
-    from dpap_bio.progress import watching
-
-    with watching() as (say, progress):
-        runs.resume(folder, jobs=jobs, say=say, progress=progress)
-    return _print_verdicts(folder)
-
-
-@app.command()
-def judge(folder: RunFolder, as_json: Json = False) -> int:
-    """Each criterion of a run with its value, its bounds and its verdict; exit 1 unless all passed."""
-    return _print_verdicts(folder, as_json)
-
-
-@app.command()
-def validate(
-    names: Annotated[list[str] | None, typer.Argument(help="Protocols; default all shipped ones.")] = None,
-    size: Annotated[str, typer.Option(help="quick or full.")] = "quick",
-    out: Annotated[Path | None, typer.Option(help="Folder for the runs; default runs/validate.")] = None,
-) -> int:
-    """Run protocols and print one table of all their criteria; exit 1 on any failure."""
-    from dpap_bio import library, runs
-    from dpap_bio.progress import watching
-
-    root = out or runs.new_folder(Path("runs"), "validate")
-    worst = 0
-    for name in names or library.names("protocol"):
-        folder = root / Path(name).stem
-        with watching() as (say, progress):
-            runs.start(_request(name, size, None, None, "runtime", "auto"), folder, say=say, progress=progress)
-        worst = max(worst, _print_verdicts(folder))
-    return worst
-
-
-@app.command()
-def figure(name: Annotated[str, typer.Argument(help="A figure, by name or path.")], folder: RunFolder,
-           out: Annotated[Path | None, typer.Option(help="Picture file; default <run>/<figure>.png.")] = None) -> int:
-    """Draw one figure of a run."""
-    from dpap_bio import figures
-
-    path = out or folder / f"{Path(name).stem}.png"
-    figures.draw(name, _load(folder), path)
-    print(path)
-    return 0
-
-
-@app.command("report")
-def report_(folder: RunFolder) -> int:
-    """Write report.html and the pictures of a run anew."""
-    from dpap_bio import report
-
-    print(report.write(folder))
-    return 0
-
-
-@app.command()
-def explain(folder: RunFolder,
-            synapse: Annotated[int | None, typer.Option(help="The lasting id of one synapse.")] = None,
-            projection: Annotated[str | None, typer.Option(help="Default: the first that lost synapses.")] = None,
-            arm: Annotated[str, typer.Option(help="Which arm.")] = "main",
-            seed: Annotated[int | None, typer.Option(help="Which seed; default all.")] = None) -> int:
-    """Why synapses went: the dying against those that lived on, the predicted cut-off; or the life of one synapse."""
-    from dpap_bio import explain
-
-    print(explain.text(_load(folder), arm=arm, projection=projection, synapse=synapse, seed=seed))
-    return 0
-
-
-@app.command()
-def cite(folder: RunFolder) -> int:
-    """The bibliography of exactly what a run used, as BibTeX."""
-    from dpap_bio import cite
-
-    print(cite.bibliography(_load(folder)))
-    return 0
-
-
-@app.command()
-def schema() -> int:
-    """Every variable that a run file may hold, with its unit and meaning."""
-    from dpap_bio import results
-
-    print(results.describe())
-    return 0
-
-
-@app.command()
-def doctor() -> int:
-    """What this installation can do, and the step that mends each thing it cannot."""
-    from dpap_bio import doctor
-
-    text, healthy = doctor.examine()
-    print(text)
-    return 0 if healthy else 1
-
-
-@app.command()
-def warmup(
-    protocol: Annotated[str, typer.Argument(help="The protocol whose code is compiled.")] = "critical_period",
-) -> int:
-    """Compile a protocol's code once (1-2 minutes), so that long runs start at once afterwards."""
-    from dpap_bio import doctor
-
-    print(doctor.warmup(protocol))
-    return 0
-
-
-@app.command()
-def bench(as_json: Json = False) -> int:
-    """Measure surgery and pruning against the plain ways on this machine, as ratios in one run."""
-    from dpap_bio import bench
-
-    rows = bench.measure()
-    print(json.dumps(rows, indent=1) if as_json else bench.table(rows))
-    return 0
-
-
-# -- parsing and printing -----------------------------------------------------------------------------------------
-
-
-def _request(protocol, size, set_, seeds, backend, target):
-    from dpap_bio import protocol as protocols
-    from dpap_bio.backends import BACKENDS
-    from dpap_bio.runs import Request
-
-    if backend not in BACKENDS:
-        raise ValueError(f"there is no backend {backend!r}: there are {', '.join(BACKENDS)}")
-    if target not in BACKENDS[backend].targets:
-        known = ", ".join(BACKENDS[backend].targets)
-        raise ValueError(f"backend {backend} has no target {target!r}: there are {known}")
-    if protocol.endswith(".toml") or "/" in protocol:
-        protocol = str(Path(protocol).resolve())
-    request = Request(protocol, size, _overrides(set_), tuple(seeds or ()), backend, target)
-    protocols.load(protocol, size=size, set_=request.set, seeds=request.seeds or None)
-    return request
-
-
-def _overrides(pairs: list[str] | None) -> dict[str, object]:
-    out = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not equals or not name or not value:
-            raise ValueError(f"--set {pair}: NAME=VALUE is wanted, e.g. --set rho=1.5 or --set \"tau_m=20 ms\"")
-        try:
-            out[name.strip()] = float(value)
-        except ValueError:
-            out[name.strip()] = value.strip()
-    return out
-
-
-def _print_verdicts(folder: Path, as_json: bool = False) -> int:
-    from dpap_bio import judge
-
-    verdicts = judge.verdicts(_load(folder))
-    print(json.dumps([v.as_dict() for v in verdicts], indent=1) if as_json else judge.table(verdicts))
-    if not as_json and (folder / "report.html").exists():
-        print(f"report: {folder / 'report.html'}")
-    return 1 if any(v.failed for v in verdicts) else 0
-
-
-def _load(folder: Path):
-    """The results of a run; one sentence where there are none (yet)."""
-    from dpap_bio import results, runs
-
-    if not (folder / "run.nc").exists():
-        runs.read_info(folder)
-        raise ValueError(f"{folder} has no results yet: `dpap resume {folder}` finishes the run")
-    return results.load(folder / "run.nc")
-
-
-def _title(path: Path) -> str:
-    from dpap_bio import library
-
-    return str(library.read_toml(path)[1].get("title", ""))
-
-
-def _first_line(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return lines[0].strip('"') if lines else ""
-
-
-def _kinds(name: str) -> list[str]:
-    """What a name or path stands for: "protocol", "model" or both."""
-    from dpap_bio import library
-
-    if name.endswith(".toml") or "/" in name:
-        schema = str(library.read_toml(library.find("protocol", name))[1].get("schema"))
-        found = [kind for kind in ("protocol", "model") if schema.startswith(f"dpap-{kind}/")]
-        if not found:
-            raise ValueError(f"{Path(name).name}: schema: found {schema!r}, that of a model or of a protocol is wanted")
-        return found
-    found = [kind for kind in ("protocol", "model") if name in library.names(kind)]
-    if not found:
-        raise FileNotFoundError(f"there is neither a model nor a protocol called {name!r}: see `dpap list`")
-    return found
+def _sentence(error: OSError) -> str:
+    """The system's complaint as words; ours are sentences already."""
+    return f"{error.filename}: {error.strerror.lower()}" if error.filename and error.strerror else str(error)
 
 
 def _stop(signum, frame):
-    raise KeyboardInterrupt("stopped by SIGTERM; what was committed is safe, go on with `dpap resume`")
+    raise KeyboardInterrupt(f"stopped by SIGTERM; {_ON}")
 
 
-def _end(sentence: str, code: int) -> None:
-    print(f"dpap: {sentence}", file=sys.stderr)
-    sys.exit(code)
+def _say(sentence: str, code: int) -> int:
+    print("dpap: " + " ".join(sentence.split()), file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":
