@@ -28,7 +28,8 @@ def _runtime(target: str):
 
 
 BACKENDS = {
-    "runtime": Backend("Brian2 in this process: numpy, or Cython where a compiler is", ("auto", "numpy", "cython"), _runtime),
+    "runtime": Backend("Brian2 in this process: numpy, or Cython where a compiler is", ("auto", "numpy", "cython"),
+                       _runtime),
 }
 
 COMPILE_WORTH = 400_000  # steps of all developments together: above, 1-2 minutes of compiling pay for themselves

@@ -84,7 +84,8 @@ def develop(protocol: Protocol, arm: Arm, seed: int, advance: Advance, *, after:
         yield Epoch(number, network, record)
 
 
-def draw(shown: Shown, model: Model, network: Network, n_steps: int, seed: int, number: int, purpose="stimulus") -> Spikes:
+def draw(shown: Shown, model: Model, network: Network, n_steps: int, seed: int, number: int,
+         purpose: str = "stimulus") -> Spikes:
     """The spikes of a stimulated population in one epoch."""
     rng = newborn.generator(seed, number, f"{purpose}.{shown.population}")
     n = len(network.neurons[shown.population])
@@ -98,7 +99,8 @@ def check_health(model: Model, network: Network, fired, stimuli, n_steps: int, a
             for column, values in table.columns.items():
                 if values.dtype.kind == "f" and not np.isfinite(values).all():
                     bad = int(np.flatnonzero(~np.isfinite(values))[0])
-                    raise Unhealthy(f"{name}: {column} of {kind} {int(table.id[bad])} is {values[bad]} at age {age:g} day")
+                    raise Unhealthy(f"{name}: {column} of {kind} {int(table.id[bad])} is {values[bad]} "
+                                    f"at age {age:g} day")
     driven = any(len(s.step) for s in stimuli.values())
     inner = [n for n in network.neurons if n not in stimuli]
     for name in inner:
@@ -196,7 +198,8 @@ def fold(spikes: Spikes, copies: int) -> tuple[Spikes, int]:
     order = np.lexsort((neuron, step))
     inside = step[order] < length
     none = np.empty(0, np.int64)
-    folded = Spikes(step[order][inside], neuron[order][inside], spikes.n_neurons * copies, length, spikes.dt, none, none, none)
+    folded = Spikes(step[order][inside], neuron[order][inside], spikes.n_neurons * copies, length, spikes.dt,
+                    none, none, none)
     return folded, length
 
 

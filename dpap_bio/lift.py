@@ -1,8 +1,8 @@
 """Move traces from synapses to neurons where that is exact: same weights, a fraction of the time.
 
-A textbook STDP model keeps two event-driven traces in every synapse. If a trace decays by an equation of its own, rises by
-the same constant at every event and starts at one value, all synapses of a neuron hold the same number: it can live on the
-neuron. The presynaptic trace must rise when the spike *arrives*, after the delay; it is kept by one identity connection.
+A textbook STDP model keeps two event-driven traces in every synapse. If a trace decays by an equation of its own, rises
+by the same constant at every event and starts at one value, all synapses of a neuron hold the same number: it can live
+on the neuron. The presynaptic trace must rise when the spike *arrives*, after the delay; one identity connection does it.
 With one delay for all synapses of a projection this is exact (weights agree to rounding). A newborn synapse then starts
 with its neuron's trace instead of the start value: the trace belongs to the neuron's history, not to the synapse.
 """
@@ -59,7 +59,7 @@ def lift(code: Code, constants: frozenset[str]) -> tuple[Code, tuple[Trace, ...]
 
 
 def _only_rise(name: str, here: tuple[str, ...], there: tuple[str, ...], constants: frozenset[str]) -> str | None:
-    """The one statement that changes `name`, if it is in `here`, adds or sets a constant, and nothing reads it later."""
+    """The one statement that changes `name`, if it is in `here`, adds or sets a constant, and is not read later."""
     writes = [k for k, line in enumerate(here) if name in check_statements(line)[1]]
     if len(writes) != 1 or any(name in check_statements(line)[1] for line in there):
         return None

@@ -112,8 +112,8 @@ class Network:
     synapses    projection -> Table           `id`, `pre`, `post`, `alive` and the state of each synapse
     ends        projection -> (source, target) population names
     candidates  projection -> Table           absent pairs watched by a regrowth rule
-    pending     pathway -> Table              events in flight: `delay` in steps from now, `index` of the synapse (or of the
-                                              neuron, where a population keeps traces of arriving spikes)
+    pending     pathway -> Table              events in flight: `delay` in steps from now, `index` of the
+                                              synapse, or of the neuron that keeps traces of arriving spikes
     next_id     population or projection -> the next id; ids are never used twice
     """
 

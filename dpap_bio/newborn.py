@@ -76,7 +76,8 @@ def _neurons(model: Model, population: Population, seed: int) -> Table:
         if projection.source == population.name:
             for trace in projection.arrivals:
                 start = projection.start[trace.equation.name]
-                columns[f"{trace.equation.name}_{projection.name}"] = _draw(start, projection.parameters, n, rng, projection)
+                name = f"{trace.equation.name}_{projection.name}"
+                columns[name] = _draw(start, projection.parameters, n, rng, projection)
         if projection.target == population.name:
             for _, rule, p in projection.rules:
                 for column, start in rule.neuron.items():

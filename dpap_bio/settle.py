@@ -41,8 +41,8 @@ def settled(projection, synapses: Table, now: float) -> Table:
 def unsettled(raw: Table, fresh: Table, ruled: Table, now: float) -> Table:
     """What the rules left; unless they changed an event-driven variable, all keep their value at the last event.
 
-    Carrying a value on and leaving it as it is are the same in theory and differ in the last bit: an epoch boundary must
-    not show in a run in which nothing happens there.
+    Carrying a value on and leaving it as it is are the same in theory and differ in the last bit: an epoch boundary
+    must not show in a run in which nothing happens there.
     """
     carried = [n for n in raw.columns if fresh.columns[n] is not raw.columns[n]]
     if any(ruled.columns[n] is not fresh.columns[n] for n in carried):

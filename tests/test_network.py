@@ -25,7 +25,8 @@ def newborn(rng, pre, post):
 
 
 def by_id(table):
-    return {int(i): (int(a), int(b), float(w)) for i, a, b, w in zip(table.id, table.pre, table.post, table.w, strict=True)}
+    rows = zip(table.id, table.pre, table.post, table.w, strict=True)
+    return {int(i): (int(a), int(b), float(w)) for i, a, b, w in rows}
 
 
 @settings(max_examples=60, deadline=None)
@@ -70,7 +71,8 @@ def test_arriving_spikes_of_a_removed_neuron_vanish_and_the_others_keep_theirs()
     before = network(np.random.default_rng(1), 5, 5, 12)
     source = before.neurons["a"]
     gone = int(before.pending["a.ab"].index[0])
-    after = Network(**{**vars(before), "neurons": {**before.neurons, "a": source.replace(alive=source.id != gone)}}).compact()
+    neurons = {**before.neurons, "a": source.replace(alive=source.id != gone)}
+    after = Network(**{**vars(before), "neurons": neurons}).compact()
     kept = before.pending["a.ab"].index[before.pending["a.ab"].index != gone]
     assert after.neurons["a"].id[after.pending["a.ab"].index].tolist() == kept.tolist()
     assert gone not in after.neurons["a"].id[after.synapses["ab"].pre]
