@@ -93,9 +93,10 @@ def test_an_arm_has_one_colour_at_every_size(tmp_path):
 def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path):
     import matplotlib as mpl
 
-    before = dict(mpl.rcParams)
-    figures.draw("density", small(tmp_path), tmp_path / "figure.png")
-    assert dict(mpl.rcParams) == before
+    with mpl.rc_context({"font.size": 17.0, "axes.spines.top": True}):
+        before = dict(mpl.rcParams)
+        figures.draw("density", small(tmp_path), tmp_path / "figure.png")
+        assert dict(mpl.rcParams) == before
 
 
 def test_a_figure_of_ones_own_is_drawn_from_its_path_and_an_unknown_one_is_refused(tmp_path):

@@ -97,6 +97,11 @@ def test_eliminated_share_counts_who_was_alive_at_the_peak_and_nobody_born_later
     assert value(run, "eliminated_share", **FORWARD) == pytest.approx(5 / 20)
 
 
+def test_eliminated_share_does_not_count_who_died_before_the_peak(tmp_path):
+    run = made_run.one(tmp_path, births={-1: 10, 2: 20}, deaths={1: range(4), 7: [4, 5]})
+    assert value(run, "eliminated_share", **FORWARD) == pytest.approx(2 / 26)
+
+
 def test_early_over_late_elimination_by_hand(tmp_path):
     # the peak ends at age 4. Ages 5 to 7 are early: 4, 4, 0 deaths of 20, 16, 12; 8 to 10 late: 0, 2, 0 of 12, 12, 10
     run = made_run.one(tmp_path, deaths={4: range(4), 5: range(4, 8), 8: [8, 9]})

@@ -66,6 +66,15 @@ def test_separable_counts_are_read_out_without_error():
     assert linear_readout(count, LABEL, count, LABEL) == 100
 
 
+def test_a_small_difference_of_two_cells_that_vary_together_is_read_out():
+    def shown(seed):
+        rng = np.random.default_rng(seed)
+        common, bit = rng.integers(0, 200, 400), np.arange(400) % 2
+        return np.stack([common + 8 * bit, common], 1) + rng.poisson(2, (400, 2)), bit
+
+    assert linear_readout(*shown(0), *shown(1)) > 95  # each cell alone, or the class means alone, tell next to nothing
+
+
 def test_counts_that_tell_nothing_are_read_out_at_chance():
     count, test = poisson(np.full((400, 20), 3.0), 0), poisson(np.full((1000, 20), 3.0), 1)
     assert abs(linear_readout(count, LABEL, test, np.arange(1000) % 10) - 10) < 3  # three binomial deviations
