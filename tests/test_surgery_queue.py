@@ -88,6 +88,15 @@ def test_a_network_built_anew_goes_on_where_the_old_one_stopped(target, seed, mo
     assert differences(whole, then) == []
 
 
+def test_writing_what_was_read_in_the_middle_of_a_run_changes_nothing(queue):
+    net, other = build(8), build(8)
+    for pathway in other.S._pathways:
+        other.at(range(20, 120), lambda step, pathway=pathway: write_queue(pathway, *read_queue(pathway)))
+    for one in (net, other):
+        one.run(150)
+    assert differences(net, other) == []
+
+
 def test_surgery_works_on_the_python_queue_too(queue):
     from test_surgery_prune import lived
 
