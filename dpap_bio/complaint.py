@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -89,3 +89,9 @@ def _inside(form, part):
     if get_origin(form) in (dict, list):
         return get_args(form)[-1]
     return _keys(form).get(part)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """"; did you mean 'x'?" with the nearest of the known names, or nothing."""
+    found = difflib.get_close_matches(str(name)[:40], [str(k) for k in known], n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""

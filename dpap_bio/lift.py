@@ -2,16 +2,17 @@
 
 A textbook STDP model keeps two event-driven traces in every synapse. If a trace decays by an equation of its own, rises
 by the same constant at every event and starts at one value, all synapses of a neuron hold the same number: it can live
-on the neuron. The presynaptic trace must rise when the spike *arrives*, after the delay; one identity connection does it.
+on the neuron. A presynaptic trace must rise when the spike *arrives*, after the delay: an identity connection does it.
 With one delay for all synapses of a projection this is exact (weights agree to rounding). A newborn synapse then starts
 with its neuron's trace instead of the start value: the trace belongs to the neuron's history, not to the synapse.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dpap_bio.expressions import Equation, check_expression, check_statements
+from dpap_bio.expressions import Equation, check_expression, check_statements, rename
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,21 @@ def lift(code: Code, constants: frozenset[str]) -> tuple[Code, tuple[Trace, ...]
             spikes.append(Trace(plain, rises_on_post))
             code = _without(code, equation, rises_on_post)
     return code, tuple(arrivals), tuple(spikes)
+
+
+def renamed(code: Code, mapping: Mapping[str, str]) -> Code:
+    """The same code with variables and parameters under other names."""
+    return Code(
+        tuple(renamed_equation(e, mapping) for e in code.equations),
+        tuple(rename(line, mapping) for line in code.on_pre),
+        tuple(rename(line, mapping) for line in code.on_post),
+    )
+
+
+def renamed_equation(equation: Equation, mapping: Mapping[str, str]) -> Equation:
+    """The same equation with the variable and what it reads under other names."""
+    expression = rename(equation.expression, mapping) if equation.expression else equation.expression
+    return replace(equation, name=mapping.get(equation.name, equation.name), expression=expression)
 
 
 def _only_rise(name: str, here: tuple[str, ...], there: tuple[str, ...], constants: frozenset[str]) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dpap_bio import schema
-from dpap_bio.model import Model, Population, Projection
+from dpap_bio.model import Model, Population
 from dpap_bio.network import Network, Table
 from dpap_bio.spikes import draw
 
@@ -54,7 +54,7 @@ def synapses(model: Model, network: Network, name: str, pre, post, rng: np.rando
     columns = {"pre": np.asarray(pre, np.int64), "post": np.asarray(post, np.int64), "alive": np.ones(n, bool)}
     for equation in sorted(projection.code.equations, key=lambda e: e.name):
         if equation.kind != "subexpression":
-            columns[equation.name] = _draw(projection.start[equation.name], projection.parameters, n, rng, projection)
+            columns[equation.name] = _draw(projection.start[equation.name], projection.parameters, n, rng)
     if any("event-driven" in e.flags for e in projection.code.equations):
         columns["lastupdate"] = np.full(n, network.step * model.dt)
     for _, rule, p in projection.rules:
@@ -69,7 +69,7 @@ def _neurons(model: Model, population: Population, seed: int) -> Table:
     columns = {"id": np.arange(n, dtype=np.int64), "alive": np.ones(n, bool)}
     for equation in sorted(population.equations, key=lambda e: e.name):
         if equation.kind != "subexpression":
-            columns[equation.name] = _draw(population.start[equation.name], population.parameters, n, rng, population)
+            columns[equation.name] = _draw(population.start[equation.name], population.parameters, n, rng)
     if population.refractory:
         columns["lastspike"] = np.full(n, NEVER)
     for projection in model.projections.values():
@@ -77,7 +77,7 @@ def _neurons(model: Model, population: Population, seed: int) -> Table:
             for trace in projection.arrivals:
                 start = projection.start[trace.equation.name]
                 name = f"{trace.equation.name}_{projection.name}"
-                columns[name] = _draw(start, projection.parameters, n, rng, projection)
+                columns[name] = _draw(start, projection.parameters, n, rng)
         if projection.target == population.name:
             for _, rule, p in projection.rules:
                 for column, start in rule.neuron.items():
@@ -85,7 +85,7 @@ def _neurons(model: Model, population: Population, seed: int) -> Table:
     return Table(columns)
 
 
-def _draw(start, parameters, n: int, rng: np.random.Generator, owner: Population | Projection) -> np.ndarray:
+def _draw(start, parameters, n: int, rng: np.random.Generator) -> np.ndarray:
     """Start values in SI units: a number, a parameter, or a distribution over either."""
 
     def value(x):

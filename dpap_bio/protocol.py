@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dpap_bio import library, measures, schema, units
 from dpap_bio import model as models
+from dpap_bio.complaint import did_you_mean
 from dpap_bio.model import Model
 from dpap_bio.rules import find_rule
 from dpap_bio.stimuli import STIMULI
@@ -147,7 +147,7 @@ def _checked(path: Path, text: str, spec: schema.ProtocolFile, size: str, set_: 
     ):
         for name in named:
             if name not in known:
-                fail(f"sizes.{size}.{kind}: there is no {name!r}{_near(name, known)}")
+                fail(f"sizes.{size}.{kind}: there is no {name!r}{did_you_mean(name, known)}")
     for what, given in (("stages", spec.stages), ("probes", spec.probes), ("arms", spec.arms)):
         names = [x.name for x in given]
         twice = next((n for n in names if names.count(n) > 1), None)
@@ -205,7 +205,7 @@ def _probe(fail, spec: schema.Probe, change: Mapping, stages, model: Model) -> P
     names = [s.name for s in stages]
     for name in spec.after:
         if name not in names:
-            fail(f"{where}.after: there is no stage {name!r}{_near(name, names)}")
+            fail(f"{where}.after: there is no stage {name!r}{did_you_mean(name, names)}")
     shown = _shown(fail, f"{where}.stimulus", spec.stimulus, model)
     n_steps = _steps(fail, f"{where}.simulate", change.get("simulate", spec.simulate), model.dt)
     copies = change.get("copies", spec.copies)
@@ -216,7 +216,7 @@ def _probe(fail, spec: schema.Probe, change: Mapping, stages, model: Model) -> P
 
 def _shown(fail, where: str, spec: schema.StimulusSpec, model: Model) -> Shown:
     if spec.kind not in STIMULI:
-        fail(f"{where}.kind: there is no stimulus {spec.kind!r}{_near(spec.kind, STIMULI)}; "
+        fail(f"{where}.kind: there is no stimulus {spec.kind!r}{did_you_mean(spec.kind, STIMULI)}; "
              f"there are {', '.join(STIMULI)}")
     stimulated = model.stimulated()
     population = spec.population or (stimulated[0] if len(stimulated) == 1 else None)
@@ -226,7 +226,7 @@ def _shown(fail, where: str, spec: schema.StimulusSpec, model: Model) -> Shown:
     for name, value in (spec.model_extra or {}).items():
         unit = stimulus.units.get(name)
         if unit is None:
-            fail(f"{where}.{name}: {spec.kind} has no such parameter{_near(name, stimulus.units)}")
+            fail(f"{where}.{name}: {spec.kind} has no such parameter{did_you_mean(name, stimulus.units)}")
         if unit != "name" and isinstance(value, str):
             value = units.to_unit(_quantity(fail, f"{where}.{name}", value, units.dimension_of(unit)), unit)
         elif unit not in ("name", "1") and not isinstance(value, str):
@@ -243,7 +243,7 @@ def _check_arm(fail, protocol: Protocol, arm: Arm, model: Model) -> None:
     used = {rule for p in model.projections.values() for rule, _, _ in p.rules}
     for old, new in arm.replace.items():
         if old not in used:
-            fail(f"arms.{arm.name}.replace: no projection uses rule {old!r}{_near(old, used)}")
+            fail(f"arms.{arm.name}.replace: no projection uses rule {old!r}{did_you_mean(old, used)}")
         try:
             find_rule(new)
         except ValueError as error:
@@ -269,13 +269,3 @@ def _steps(fail, where: str, text: str, dt: float) -> int:
     if n < 1 or abs(n * dt - seconds) > 1e-6 * seconds:
         fail(f"{where}: found {text!r}, a whole number (at least one) of time steps of {dt * 1e3:g} ms is wanted")
     return n
-
-
-def with_seeds(protocol: Protocol, seeds: tuple[int, ...]) -> Protocol:
-    """The same protocol with other seeds."""
-    return replace(protocol, seeds=seeds)
-
-
-def _near(name, known) -> str:
-    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -95,3 +95,10 @@ class Start(Strict):
 Starts = dict[
     Word, Annotated[_IsNumber | _IsName | Annotated[Start, Tag("(table)")], Discriminator(_kind)]
 ]
+
+
+def start_names(start) -> set[str]:
+    """The parameters that a start value mentions."""
+    if isinstance(start, Start):
+        return {a for a in start.arguments if isinstance(a, str)}
+    return {start} if isinstance(start, str) else set()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dpap_bio import brian, model, newborn
-from dpap_bio.model import _renamed
+from dpap_bio.lift import renamed
 from dpap_bio.network import Table
 from dpap_bio.stimuli import STIMULI
 
@@ -146,7 +146,7 @@ def test_traces_on_neurons_give_the_weights_of_traces_in_synapses(tmp_path, rule
     fast = model.load(str(tmp_path / "small.toml"))
     projection = fast.projections["forward"]
     assert projection.arrivals and not any("event-driven" in e.flags for e in projection.code.equations)
-    textbook = replace(projection, code=_renamed(projection.plain, {"g_post": "g_forward_post"}), arrivals=())
+    textbook = replace(projection, code=renamed(projection.plain, {"g_post": "g_forward_post"}), arrivals=())
     plain = replace(fast, projections={**fast.projections, "forward": textbook})
     spikes = stimulus(fast)
     lifted, fired = lived(fast, newborn.start_network(fast, 3), spikes, 1)
