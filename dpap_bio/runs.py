@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import platform
 import queue
+import shutil
 import signal
 import sys
 import time
@@ -101,7 +102,7 @@ def resume(out: Path, *, jobs: int | None = None, say: Say = print,
     if info["status"] == "finished":
         say(f"{out}: this run is finished already")
         return out / "run.nc"
-    request = Request(**{**info["request"], "seeds": tuple(info["request"]["seeds"])})
+    request = _request_of(info)
     protocol = _protocol(request)
     now = {n: _sha(t) for n, t in protocol.texts.items()}
     changed = sorted(n for n in {*now, *info["texts"]} if now.get(n) != info["texts"].get(n))
@@ -117,10 +118,11 @@ def read_info(out: Path) -> dict:
         info = json.loads((out / "run.json").read_text(encoding="utf-8"))
         if info["schema"] != "dpap-run-folder/1":
             raise ValueError
+        _request_of(info), info["status"], dict(info["texts"]), dict(info["wall_s"])
         return info
     except FileNotFoundError:
         raise ValueError(f"{out} is not the folder of a run: it has no run.json") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{out / 'run.json'} is damaged: the run cannot be resumed, begin a new one") from None
 
 
@@ -151,6 +153,7 @@ def live(request: Request, arm_name: str, seed: int, folder: Path, quotas, repor
     advance = BACKENDS[request.backend].open(request.target)
     with store.Lock(folder):
         after = last_epoch(folder, say)
+        _forget_later(folder, -2 if after is None else after.number)
         if after is not None:
             report(_progress(protocol, arm_name, seed, after))
         for epoch in develop(protocol, arm, seed, advance, after=after, quotas=quotas):
@@ -173,6 +176,13 @@ def last_epoch(folder: Path, say: Say) -> Epoch | None:
     if (folder / "state").exists():
         say(f"{folder.name}: no epoch of it is in order; it starts again from birth")
     return None
+
+
+def _forget_later(folder: Path, number: int) -> None:
+    """Remove epochs after `number`, those of a kill between record and state among them: they are lived again."""
+    for path in [*folder.glob("records/[0-9]*"), *folder.glob("state/epoch-*")]:
+        if int(path.name.removeprefix("epoch-")) > number + 1:
+            shutil.rmtree(path)
 
 
 def network_state(network: Network) -> dict:
@@ -309,7 +319,8 @@ def _folder(out: Path, arm: str, seed: int) -> Path:
 
 def _progress(protocol: Protocol, arm: str, seed: int, epoch: Epoch) -> Progress:
     summary = epoch.record["summary"]
-    plastic = [n.removesuffix(".died") for n in summary if n.endswith(".died")]
+    projections = protocol.model(protocol.arm(arm), protocol.stages[0]).projections
+    plastic = [n for n, p in projections.items() if p.rules] or list(projections)
     possible = sum(summary[f"{n}.synapses"] / summary[f"{n}.density"] for n in plastic if summary[f"{n}.density"])
     rates = [v for n, v in summary.items() if n.endswith(".rate") and v == v]
     left = sum(summary[f"{n}.synapses"] for n in plastic) / possible if possible else 0.0
@@ -317,13 +328,15 @@ def _progress(protocol: Protocol, arm: str, seed: int, epoch: Epoch) -> Progress
     return Progress(arm, seed, epoch.number + 1, protocol.epochs, epoch.record["age"], left, rate, developments)
 
 
+def _request_of(info: Mapping) -> Request:
+    return Request(**{**info["request"], "seeds": tuple(info["request"]["seeds"])})
+
+
 def _protocol(request: Request) -> Protocol:
     return load_protocol(request.protocol, size=request.size, set_=request.set, seeds=tuple(request.seeds) or None)
 
 
 def _tidy(out: Path) -> None:
-    import shutil
-
     shutil.rmtree(out / "developments", ignore_errors=True)
 
 

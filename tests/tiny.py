@@ -63,7 +63,8 @@ PROTOCOL = """
 schema = "dpap-protocol/1"
 title  = "A tiny protocol"
 model  = "./tiny_model.toml"
-seeds  = [1]
+seeds   = [1]
+figures = ["density"]
 
 [[stages]]
 name     = "early"
