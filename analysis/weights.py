@@ -46,6 +46,7 @@ def _ridges(axes, run, seeds, projection, shown):
                           color=colour)
     axes.annotate("synapses", (edges[-1], 0.3 * step), (6, 0), textcoords="offset points", color=figures.DARK)
     axes.set(yticks=[], xlim=(edges[0], edges[-1]), title=projection)
+    axes.set_ylim(-(len(shown) - 1) * step - max(down[-1].max(), 0.35 * step), None)
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.set_xlabel(figures.label(read.table(run, "main", seeds[0], f"snapshots_{projection}").w))
     return [lost.mean() if len(lost) else 0.0 for _, lost in (now[0], now[-1])]

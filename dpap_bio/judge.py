@@ -70,6 +70,11 @@ class Verdict:
         digits = max(0, 1 - math.floor(math.log10(self.sem)))
         return f"{self.value:.{digits}f} \N{PLUS-MINUS SIGN} {self.sem:.{digits}f}{unit}"
 
+    @property
+    def wanted(self) -> str:
+        """The band that passes, with its unit."""
+        return (f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}") + _unit(self.unit)
+
     def as_dict(self) -> dict[str, object]:
         """What a program may read as JSON; None where there is no number."""
         content = {f.name: getattr(self, f.name) for f in fields(self)} | {"n": self.n, "failed": self.failed}
@@ -108,7 +113,7 @@ def table(found: list[Verdict]) -> str:
         where = f" in {v.arm}" if v.control else ""
         value = f"{v.said} (n = {v.n})" if v.n else v.said
         note = f"; {v.note}" if v.note else ""
-        lines.append(f"{v.verdict:19}  {v.name}{where}: {value}, wanted {v.low:g} to {v.high:g}{_unit(v.unit)}{note}")
+        lines.append(f"{v.verdict:19}  {v.name}{where}: {value}, wanted {v.wanted}{note}")
     return "\n".join(lines) if lines else "the protocol has no criteria"
 
 

@@ -84,7 +84,7 @@ MEASURES: dict[str, Measure] = {
                             {"population": _POPULATION, "probe": _PROBE, "after": Arg("stage", None)}),
     "readout": Measure(coding.readout, "%", {"population": _POPULATION, **_READOUT}),
     "readout_raw": Measure(coding.readout_raw, "%", _READOUT),
-    "readout_difference": Measure(coding.readout_difference, "%",
+    "readout_difference": Measure(coding.readout_difference, "points",
                                   {"over": Arg("arm"), "population": _POPULATION, **_READOUT}, per="run"),
 }
 

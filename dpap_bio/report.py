@@ -70,7 +70,7 @@ def page(run: xr.DataTree, pictures: list[Picture], walls: Mapping[str, float] |
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
                               lstrip_blocks=True)
-    environment.filters |= {"number": _number, "changes": _changes, "unit": lambda unit: "" if unit == "1" else unit}
+    environment.filters |= {"number": _number, "changes": _changes}
     verdicts = judge.verdicts(run)
     known = cite.entries()
     return environment.get_template("report.html.jinja").render(
