@@ -39,7 +39,8 @@ def main(run, out):
     figure.savefig(out)
     caption = (f"Weights of {projection} at {len(shown)} ages in the main arm, seed {seed} (n = 1 network); white: no "
                "synapse. The order of neurons is the same at all ages: postsynaptic ones by the likeness of their "
-               "inputs at the end, those without any last. Bars: numbers of synapses that a neuron gets (in) and makes (out).")
+               "inputs at the end, those without any last. Bars: numbers of synapses that a neuron gets (in) "
+               "and makes (out).")
     counts = ", ".join(str(int((~np.isnan(m)).sum())) for m in matrices)
     return caption, f"Four matrices of {projection} weights, {shape[0]} by {shape[1]} neurons, with {counts} synapses."
 
