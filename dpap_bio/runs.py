@@ -151,16 +151,18 @@ def live(request: Request, arm_name: str, seed: int, folder: Path, quotas, repor
     protocol = _protocol(request)
     arm = protocol.arm(arm_name)
     advance = BACKENDS[request.backend].open(request.target)
+    projections = protocol.model(arm, protocol.stages[0]).projections
+    plastic = [n for n, p in projections.items() if p.rules] or list(projections)
     with store.Lock(folder):
         after = last_epoch(folder, say)
         _forget_later(folder, -2 if after is None else after.number)
         if after is not None:
-            report(_progress(protocol, arm_name, seed, after))
+            report(_progress(protocol, plastic, arm_name, seed, after))
         for epoch in develop(protocol, arm, seed, advance, after=after, quotas=quotas):
             number = epoch.number + 1
             store.commit(folder / "records" / f"{number:05d}", number, dict(epoch.record))
             store.commit(folder / "state", number, network_state(epoch.network))
-            report(_progress(protocol, arm_name, seed, epoch))
+            report(_progress(protocol, plastic, arm_name, seed, epoch))
     return time.perf_counter() - begun
 
 
@@ -317,10 +319,8 @@ def _folder(out: Path, arm: str, seed: int) -> Path:
     return out / "developments" / f"{arm}-{seed}"
 
 
-def _progress(protocol: Protocol, arm: str, seed: int, epoch: Epoch) -> Progress:
+def _progress(protocol: Protocol, plastic: list[str], arm: str, seed: int, epoch: Epoch) -> Progress:
     summary = epoch.record["summary"]
-    projections = protocol.model(protocol.arm(arm), protocol.stages[0]).projections
-    plastic = [n for n, p in projections.items() if p.rules] or list(projections)
     possible = sum(summary[f"{n}.synapses"] / summary[f"{n}.density"] for n in plastic if summary[f"{n}.density"])
     rates = [v for n, v in summary.items() if n.endswith(".rate") and v == v]
     left = sum(summary[f"{n}.synapses"] for n in plastic) / possible if possible else 0.0
