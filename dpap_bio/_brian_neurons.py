@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,8 +30,13 @@ def neuron_columns(G: NeuronGroup) -> list[ArrayVariable]:
 
 
 def running() -> bool:
-    """Is a Network in the middle of `run`? After a run that raised, Brian2 < 2.10 says yes until the next run."""
-    return Network._globally_running
+    """Were we called from inside a run? Brian2's own mark of it outlives a run that raised."""
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "run" and isinstance(frame.f_locals.get("self"), Network):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def code_of(group) -> Iterator[str]:
@@ -102,7 +108,7 @@ def renew_queues(S) -> None:
         for code in (pathway._pushspikes_codeobj, pathway.codeobj):
             if code is not None:
                 code.variables.update((name, value) for name, value in objects.items() if name in code.variables)
-                code.variables_to_namespace()
+                code.variables_to_namespace()  # from 2.10 on compiled code points at the old queue's memory
     for updater in S.summed_updaters.values():
         updater.template_kwds["_target_start"] = getattr(updater.target, "start", 0)
         updater.template_kwds["_target_stop"] = getattr(updater.target, "stop", -1)

@@ -56,6 +56,11 @@ def identity(thing) -> object | None:
         return None
 
 
+def linked(group) -> str:
+    """Names of the linked variables of a group, which point into another group by index."""
+    return ", ".join(sorted(vars(group).get("_linked_variables", ())))
+
+
 # -- events in flight
 
 

@@ -100,9 +100,9 @@ def _check_group(G) -> None:
             f"remove_neurons: {G.name} is simulated by a standalone device, which holds it in compiled memory; "
             "call set_device('runtime') before the network is built"
         )
-    if G._linked_variables:
+    if private.linked(G):
         raise NotImplementedError(
-            f"remove_neurons: {G.name} has the linked variables {', '.join(sorted(G._linked_variables))}, whose index "
+            f"remove_neurons: {G.name} has the linked variables {private.linked(G)}, whose index "
             "cannot follow; copy their values into a parameter"
         )
 

@@ -29,9 +29,9 @@ def check_synapses(S: Any, verb: str) -> None:
             f"{verb}: {S.name} takes part in synapses on synapses, whose indices cannot follow; "
             "delete the Synapses that connects to synapses first"
         )
-    if S._linked_variables:
+    if private.linked(S):
         raise NotImplementedError(
-            f"{verb}: {S.name} has the linked variables {', '.join(sorted(S._linked_variables))}, whose index cannot "
+            f"{verb}: {S.name} has the linked variables {private.linked(S)}, whose index cannot "
             "follow; copy their values into a parameter"
         )
 

@@ -29,6 +29,7 @@ class Structure(BrianObject):
     """
 
     add_to_magic_network = True
+    invalidates_magic_network = False  # like a monitor it may join between two runs
 
     def __init__(
         self,

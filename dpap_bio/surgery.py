@@ -24,7 +24,7 @@ def self_test() -> None:
     except Exception as error:
         while error.__cause__ is not None:
             error = error.__cause__
-        found = f"a {type(error).__name__} ({' '.join(str(error).split())})"
+        found = f"{type(error).__name__} ({' '.join(str(error).split())})"
     if found != (18.0, [0, 0, 1], [2.0, 2.0, 1.0]):
         raise NotImplementedError(
             f"self_test: prune and grow inside a run gave {found} on Brian2 {brian2.__version__}, which has changed "

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, ms, prefs
+from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, ms, prefs, run
 from hypothesis import given
 from hypothesis import strategies as st
 from surgery_net import FEW, STEP, TARGETS, build, columns, differences, in_flight
@@ -199,6 +199,17 @@ def test_a_structure_object_prunes_then_grows_at_each_tick(target):
     assert sum(born for _, _, born in plan.history) > 50
     assert len(net.S) == n_syn
     assert len(net.spikes.i) > 20
+
+
+def test_a_structure_object_may_join_a_magic_network_between_two_runs():
+    source, counter, S = one_synapse()
+    S.connect(i=[0, 1], j=0)
+    S.w = [1, 2]
+    run(1 * ms)
+    plan = Structure(S, prune="w < 2", dt=1 * ms)
+    run(6 * ms)
+    assert [died for _, died, _ in plan.history] == [1, 0, 0, 0, 0, 0]
+    assert counter.v[0] == 3 + 2
 
 
 @pytest.mark.parametrize("forgotten", ["restart", "refresh_code"])

@@ -210,6 +210,14 @@ def test_a_condition_that_cannot_be_evaluated_stops_the_run_before_its_first_ste
     assert net.network.t == 0
 
 
+def test_a_structure_object_without_its_synapses_in_the_network_does_not_run():
+    net = build(0)
+    net.network.remove(net.S)
+    net.network.add(Structure(net.S, prune="w < 1", name="plan"))
+    with pytest.raises(ValueError, match="'plan' has been included in the network but not the object"):
+        net.run(1)
+
+
 @pytest.mark.parametrize("verb", ["prune", "grow", "remove_neurons", "Structure"])
 def test_standalone_is_refused_and_told_how_to_go_on(verb, tmp_path):
     net = build(0)
