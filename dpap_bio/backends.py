@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+
+import numpy as np
+
+from dpap_bio.network import Network
+
+# advance(model, network, stimuli, n_steps, learning=...) -> network, {population: (steps, neurons) of its spikes}
+Advance = Callable[..., tuple[Network, Mapping[str, tuple[np.ndarray, np.ndarray]]]]
 
 
 @dataclass(frozen=True)
@@ -13,12 +20,12 @@ class Backend:
 
     title    what it is, for `dpap list`
     targets  code generation targets, the default first; "auto" chooses
-    open     target -> advance(model, network, stimuli, n_steps, learning=...) -> (network, fired)
+    open     target -> Advance
     """
 
     title: str
     targets: tuple[str, ...]
-    open: Callable
+    open: Callable[[str], Advance]
 
 
 def _runtime(target: str):

@@ -321,9 +321,8 @@ def _folder(out: Path, arm: str, seed: int) -> Path:
 
 def _progress(protocol: Protocol, plastic: list[str], arm: str, seed: int, epoch: Epoch) -> Progress:
     summary = epoch.record["summary"]
-    possible = sum(summary[f"{n}.synapses"] / summary[f"{n}.density"] for n in plastic if summary[f"{n}.density"])
     rates = [v for n, v in summary.items() if n.endswith(".rate") and v == v]
-    left = sum(summary[f"{n}.synapses"] for n in plastic) / possible if possible else 0.0
+    left = sum(summary[f"{n}.density"] for n in plastic) / len(plastic)
     rate, developments = rates[-1] if rates else 0.0, len(protocol.arms) * len(protocol.seeds)
     return Progress(arm, seed, epoch.number + 1, protocol.epochs, epoch.record["age"], left, rate, developments)
 

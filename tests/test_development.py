@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpap_bio.development import counts, fold, tile, traces
 from dpap_bio.expressions import parse_equations
 from dpap_bio.network import Network, Table
+from dpap_bio.probes import counts, fold, tile, traces
 from dpap_bio.settle import settled, unsettled
 from dpap_bio.stimuli import STIMULI
 
