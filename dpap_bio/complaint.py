@@ -63,7 +63,8 @@ def _where(parts: Sequence, content: Any) -> str:
             name = content.get("name", content.get("measure")) if isinstance(content, dict) else None
             part = name if isinstance(name, str) and name.isidentifier() and len(name) < 40 else f"number {part + 1}"
         words.append(part if len(part) <= 40 else part[:37] + "...")
-    return ".".join(word if word.isprintable() else repr(word) for word in words) or "the file"
+    plain = [word if word.isprintable() and word == word.strip() and word else repr(word) for word in words]
+    return ".".join(plain) or "the file"
 
 
 def _near(key: str, form: type[BaseModel], parts: Sequence) -> str:

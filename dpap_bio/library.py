@@ -75,7 +75,7 @@ def read_toml(path: Path) -> tuple[str, dict]:
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path.name}: byte {error.start} is not UTF-8 text; save the file as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # tomllib's own, or Python's about a number of more than 4300 digits
         raise ValueError(f"{path.name}: not TOML: {error}") from None
     except RecursionError:
         raise ValueError(f"{path.name}: brackets are nested too deeply") from None

@@ -8,7 +8,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from dpap_bio import complaint, library
-from dpap_bio.schema_values import Name, Number, NumberOrText, Parameter, Scalar, Start, Starts, Strict, Text, Word
+from dpap_bio.schema_values import (
+    Name,
+    Number,
+    NumberOrText,
+    Parameter,
+    Scalar,
+    Start,
+    Starts,
+    Strict,
+    Text,
+    Word,
+    as_name,
+)
 
 __all__ = ["ModelFile", "Mechanism", "Parameter", "ProtocolFile", "Start", "read"]
 
@@ -97,8 +109,15 @@ class StimulusSpec(BaseModel):
     """`kind` and the parameters of that kind; numbers with a unit are text ("8 Hz")."""
 
     model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, Scalar]
     kind: Name
     population: Name | None = None
+
+    @model_validator(mode="after")
+    def _names(self):
+        for name in self.model_extra or {}:
+            as_name(name)
+        return self
 
 
 OneOrMore = Annotated[
@@ -163,7 +182,7 @@ class Size(Strict):
     simulate: dict[Word, Word] = {}
     arms: list[Name] | None = None
     set: dict[Word, NumberOrText] = {}
-    probes: dict[Word, dict[Word, Any]] = {}
+    probes: dict[Word, dict[Word, Scalar]] = {}
 
 
 class ProtocolFile(Strict):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import re
-from typing import Annotated, Literal
+import reprlib
+import sys
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from dpap_bio import units
 
 
-def _name(value: str) -> str:
+def as_name(value: str) -> str:
+    """The text, if it may name something in a file."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", value):
         wanted = "small letters, digits and _ are wanted, a letter first, at most 31"
         raise ValueError(f"{value[:40]!r} is no name: {wanted}")
@@ -19,14 +21,28 @@ def _name(value: str) -> str:
 
 
 def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is not a finite number")
+    if not abs(value) <= sys.float_info.max:
+        raise ValueError(f"found {str(value)[:20]}, a finite number is wanted")
     return value
 
 
-Name = Annotated[str, AfterValidator(_name)]
+def _line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError(f"found {value!r}, printable characters on one line are wanted")
+    return value
+
+
+def _scalar(value):
+    if isinstance(value, str) and len(value) <= 100:
+        return _line(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _finite(value)
+    raise ValueError(f"found {reprlib.repr(value)[:60]}, a number or a short text is wanted")
+
+
+Name = Annotated[str, AfterValidator(as_name)]
 Number = Annotated[float, AfterValidator(_finite)]
-Word = Annotated[str, Field(max_length=100)]
+Word = Annotated[str, Field(max_length=100), AfterValidator(_line)]
 Text = Annotated[str, Field(max_length=4000)]
 
 
@@ -66,7 +82,7 @@ def _kind(value) -> str:
 _IsNumber, _IsName = Annotated[Number, Tag("(number)")], Annotated[Name, Tag("(text)")]
 _TextOrNumber = Discriminator(lambda value: "(text)" if isinstance(value, str) else "(number)")
 NumberOrName = Annotated[_IsNumber | _IsName, _TextOrNumber]
-Scalar = Annotated[int | float | Word, AfterValidator(lambda v: v if isinstance(v, str) else _finite(v))]
+Scalar = Annotated[Any, AfterValidator(_scalar)]
 NumberOrText = Annotated[_IsNumber | Annotated[Word, Tag("(text)")], _TextOrNumber]
 
 

@@ -1,0 +1,123 @@
+"""Thousands of broken files: each loads or is refused in one sentence that names file and key; what loads also builds.
+
+More by hand: DPAP_FUZZ=2000 pytest tests/test_files.py -s
+"""
+
+import os
+import re
+import time
+
+import numpy as np
+import pytest
+from mutants import MARK, mutants
+
+from dpap_bio import brian, library, model, newborn, protocol
+from dpap_bio.spikes import Spikes
+
+COUNT = int(os.environ.get("DPAP_FUZZ", "0"))
+LONGEST = 700  # characters of a sentence
+_ON_NEURON = {"lif": [], "adaptive_threshold": ["lif"], "intrinsic_plasticity": ["lif"], "spike_trace": ["lif"]}
+
+
+def host(name, path):
+    """A small model around the mechanism `name`, read from `path`."""
+    cell = [*_ON_NEURON[name], path] if name in _ON_NEURON else ["lif"]
+    wire = [] if name.endswith("_synapse") else ["current_synapse"]
+    wire += [] if name in _ON_NEURON else [path]
+    return f"""schema = "dpap-model/1"
+title = "A host"
+dt = "1 ms"
+populations.input = {{ size = 3, stimulated = true }}
+populations.cell = {{ size = 2, mechanisms = {cell} }}
+[projections.wire]
+from = "input"
+to = "cell"
+mechanisms = {wire}
+delay = "2 ms"
+connect = {{ share = 1.0 }}
+"""
+
+
+def load(kind, path):
+    if kind == "protocol":
+        return protocol.load(str(path))
+    if kind == "mechanism":
+        path.with_name("host.toml").write_text(host(path.stem, f"./{path.name}"), encoding="utf-8")
+        path = path.with_name("host.toml")
+    return model.load(str(path))
+
+
+def said(error, *names):
+    """The complaint, if it is one sentence of the form "file: where: what"; else the test fails."""
+    text = str(error)
+    assert "\n" not in text and len(text) <= LONGEST, text
+    assert re.match(rf"({'|'.join(map(re.escape, names))}): \S", text), text
+    return text
+
+
+def every(kind):
+    return [(kind, name) for name in library.names(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), [*every("model"), *every("mechanism"), *every("protocol")])
+def test_a_broken_file_loads_or_is_refused_in_one_sentence(kind, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = library.find(kind, name).read_text(encoding="utf-8")
+    count = COUNT or {"model": 60, "mechanism": 15, "protocol": 15}[kind]
+    loaded, slowest = 0, 0.0
+    for data in mutants(text, f"{kind} {name}", count):
+        path = tmp_path / f"{name}.toml"
+        path.write_bytes(data)
+        begun = time.perf_counter()
+        try:
+            load(kind, path)
+            loaded += 1
+        except (ValueError, FileNotFoundError) as error:
+            said(error, path.name, "host.toml", *(f"{n}.toml" for n in library.names("model")))
+        slowest = max(slowest, time.perf_counter() - begun)
+    assert not list(tmp_path.rglob(f"*{MARK}*"))
+    print(f"{kind} {name}: {count} files, {loaded} load, slowest {slowest:.2f} s")
+
+
+@pytest.mark.parametrize(("kind", "name"), [*every("model"), *every("mechanism")])
+def test_what_loads_also_builds_or_is_refused_in_one_sentence(kind, name, tmp_path):
+    text = library.find(kind, name).read_text(encoding="utf-8")
+    path, built = tmp_path / f"{name}.toml", 0
+    for data in mutants(text, f"build {kind} {name}", COUNT // 4 or 12):
+        path.write_bytes(data)
+        try:
+            made = load(kind, path)
+        except (ValueError, FileNotFoundError):
+            continue
+        if max(p.size for p in made.populations.values()) > 1000:
+            continue
+        try:
+            two_steps(made)
+            built += 1
+        except ValueError as error:
+            said(error, path.name, "host.toml")
+    print(f"{kind} {name}: {built} build and run")
+
+
+def two_steps(made):
+    """Build a model's network and its Brian2 objects, and let it live for two steps without input."""
+    none, n = np.empty(0, np.int64), 2
+    silence = {name: Spikes(none, none, made.populations[name].size, n, made.dt, none, none, none)
+               for name in made.stimulated()}
+    with np.errstate(all="ignore"):
+        return brian.advance(made, newborn.start_network(made, 1), silence, n, target="numpy")
+
+
+@pytest.mark.parametrize("name", library.names("mechanism"))
+def test_every_mechanism_runs_in_a_small_host(name, tmp_path):
+    path = tmp_path / f"{name}.toml"
+    path.write_text(library.find("mechanism", name).read_text(encoding="utf-8"), encoding="utf-8")
+    network, _ = two_steps(load("mechanism", path))
+    assert network.step == 2
+
+
+def test_mutants_are_the_same_for_the_same_seed():
+    text = library.find("mechanism", "lif").read_text(encoding="utf-8")
+    first, again, other = (list(mutants(text, seed, 30)) for seed in ("a", "a", "b"))
+    assert first == again != other
+    assert sum(data != text.encode() for data in first) > 25
