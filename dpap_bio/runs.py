@@ -27,12 +27,13 @@ from pathlib import Path
 
 from dpap_bio import store
 from dpap_bio.backends import BACKENDS, choose_target
-from dpap_bio.development import Epoch, develop
+from dpap_bio.development import Epoch, Unhealthy, develop
 from dpap_bio.network import Network, Table
-from dpap_bio.protocol import Protocol
+from dpap_bio.protocol import Arm, Protocol
 from dpap_bio.protocol import load as load_protocol
 
 Say = Callable[[str], None]
+_STOPPED = "stopped.txt"  # in the folder of a development that ended early: why
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def live(request: Request, arm_name: str, seed: int, folder: Path, quotas, repor
     advance = BACKENDS[request.backend].open(request.target)
     projections = protocol.model(arm, protocol.stages[0]).projections
     plastic = [n for n, p in projections.items() if p.rules] or list(projections)
-    with store.Lock(folder):
+    with store.Lock(folder), _controls_may_end_early(protocol, arm, seed, folder, say):
         after = last_epoch(folder, say)
         _forget_later(folder, -2 if after is None else after.number)
         if after is not None:
@@ -164,6 +165,18 @@ def live(request: Request, arm_name: str, seed: int, folder: Path, quotas, repor
             store.commit(folder / "state", number, network_state(epoch.network))
             report(_progress(protocol, plastic, arm_name, seed, epoch))
     return time.perf_counter() - begun
+
+
+@contextlib.contextmanager
+def _controls_may_end_early(protocol: Protocol, arm: Arm, seed: int, folder: Path, say: Say):
+    """A control that dies or runs away has failed, which may be what it is for; the run goes on without it."""
+    try:
+        yield
+    except Unhealthy as error:
+        if arm is protocol.arms[0] or any(a.density_of == arm.name for a in protocol.arms):
+            raise
+        store.write_text_atomically(folder / _STOPPED, str(error))
+        say(f"{arm.name}, seed {seed}, ended early: {error}")
 
 
 def last_epoch(folder: Path, say: Say) -> Epoch | None:
@@ -230,15 +243,20 @@ def _collect(request, protocol: Protocol, out: Path, say) -> None:
     """Put the records of all developments into run.nc; the records and the tree are gone from memory afterwards."""
     from dpap_bio import results
 
-    lived = {}
+    lived, stopped = {}, {}
     for arm in protocol.arms:
         for seed in protocol.seeds:
-            kept = records(_folder(out, arm.name, seed), protocol.epochs - 1, say)
+            folder = _folder(out, arm.name, seed)
+            last = protocol.epochs - 1
+            if (folder / _STOPPED).exists():
+                stopped[arm.name, seed] = (folder / _STOPPED).read_text(encoding="utf-8")
+                last = len(list(folder.glob("records/[0-9]*"))) - 2
+            kept = records(folder, last, say)
             if not isinstance(kept, list):
                 raise ValueError(f"{out}: epoch {kept} of {arm.name}, seed {seed}, was damaged after it was written: "
                                  "resume the run")
             lived[arm.name, seed] = kept
-    tree = results.assemble(protocol, lived, backend=request.backend, target=request.target)
+    tree = results.assemble(protocol, lived, backend=request.backend, target=request.target, stopped=stopped)
     results.save(tree, out / "run.nc")
 
 
