@@ -90,6 +90,14 @@ class Checks(Scopes):
                     found = f"{value!r} in {own!r}" if isinstance(value, str) else f"{value:g} without a unit"
                     self.fail(f"{where}.start.{equation.name}: found {found}; the variable is in {unit!r}, "
                               "name a parameter that is")
+            if isinstance(begin, schema.Start):
+                self._check_spread(f"{where}.start.{equation.name}", begin, parameters)
+
+    def _check_spread(self, where, begin, parameters) -> None:
+        first, second = (parameters[v].si if isinstance(v, str) else v for v in begin.arguments)
+        if second < (first if begin.kind == "uniform" else 0):
+            wanted = "low <= high" if begin.kind == "uniform" else "a spread of at least 0"
+            self.fail(f"{where}: found {begin.kind} = {list(begin.arguments)}, {wanted} is wanted")
 
     def check_unread(self) -> None:
         owners = {"": self.spec.parameters}

@@ -64,7 +64,8 @@ class Parameter(Strict):
     def _check(self):
         if (self.source is None) == (self.chosen is None):
             raise ValueError("exactly one of source (a key of references.bib) and chosen (the reason) is wanted")
-        units.dimension_of(self.unit)
+        if not abs(self.si) <= sys.float_info.max:
+            raise ValueError(f"found {self.value:g} {self.unit}, which is too large")
         if self.range is not None and not self.range[0] <= self.value <= self.range[1]:
             raise ValueError(f"value {self.value} lies outside its range {self.range[0]}..{self.range[1]}")
         return self

@@ -10,10 +10,10 @@ MARK = "dpap_marker_file"  # what an injected text would create in the working f
 
 NUMBERS = [math.nan, math.inf, -math.inf, 1e308, -1e308, 1e-308, -1.0, 0.0, 0, -1, 1, 2**31, -(2**63), 10**30]
 TEXTS = [
-    "", " ", "\n", "\t", "x", "W", "nan", "inf ms", "1e999 s", "-5 ms", "0 ms", "5", "ms", "5 bananas", "5 mV/",
-    "1/0", "20 ms" * 50, "ä" * 40, "\u202e", "𝔵", "none", "main", "input", "default", "../../../etc/hosts", "/", ".",
-    "~", "./nothing.toml", "a" * 5000, "{0}", "%s", "{{7*7}}", "$(true)", "lambda: 0", "[" * 200,
-    "(" * 300 + ")" * 300, "9**9**9**9", "v" * 61, "__class__", "w : 1\nw : 1", "dv/dt = 0 : volt", "w = w +", "w += undefined_name",
+    "", " ", "\n", "\t", "x", "W", "nan", "inf ms", "1e999 s", "-5 ms", "0 ms", "5", "ms", "5 bananas", "5 mV/", "1/0",
+    "20 ms" * 50, "ä" * 40, "\u202e", "𝔵", "none", "main", "input", "default", "../../../etc/hosts", "/", ".", "~",
+    "./nothing.toml", "a" * 5000, "{0}", "%s", "{{7*7}}", "$(true)", "lambda: 0", "[" * 200, "(" * 300 + ")" * 300,
+    "9**9**9**9", "v" * 61, "__class__", "w : 1\nw : 1", "dv/dt = 0 : volt", "w = w +", "w += undefined_name",
     "w += v", "x = x(", "rand()", "1 = w", "w ; w", "w := 1", "w = 'text'", "t_ref + mV", "v > 0*volt and", ":",
     "os:" + MARK, "json:dumps", "math:pi", "dpap_bio.rules:RULES", "no.such.module:RULE", "a:b:c", ".x:y", "..:y",
     f"open('{MARK}', 'w')", f"__import__('pathlib').Path('{MARK}').touch()", f"print(open('{MARK}','w'))",
