@@ -54,6 +54,7 @@ class Scopes:
         made = self._changed(key, known[name], value)
         if owner_name:
             scopes[0][name] = made
+            self.read.add(("", name))  # the model's own value may now be read by nobody
             return
         self.spec.parameters[name] = made
         for scope in scopes:
