@@ -24,7 +24,6 @@ import numpy as np
 
 from dpap_bio import units
 from dpap_bio._brian_mistakes import no_log_files, told
-from dpap_bio._brian_private import read_queue, write_queue
 from dpap_bio.expressions import rename
 from dpap_bio.model import LEARNING, Model, Population, Projection
 from dpap_bio.network import Network, Table
@@ -243,9 +242,13 @@ def _pathways(made) -> dict[str, object]:
 
 
 def _read(pathway) -> Table:
+    from dpap_bio._brian_private import read_queue
+
     delay, index = read_queue(pathway)
     return Table({"delay": delay, "index": index})
 
 
 def _write(pathway, events: Table) -> None:
+    from dpap_bio._brian_private import write_queue
+
     write_queue(pathway, events.delay, events.index)

@@ -26,6 +26,8 @@ def main() -> None:
             code = app(standalone_mode=False)
         except Exception as error:
             code = _ended(error)
+        except SystemExit:  # typer's, where whoever reads our output has read enough
+            code = 0
         except KeyboardInterrupt as stop:
             code = _say(str(stop) or f"stopped; {_ON}", 130)
         sys.stdout.flush()

@@ -64,7 +64,8 @@ def run(
     size: Annotated[str, typer.Option(help="A size of the protocol; full is the file as it stands.")] = "full",
     quick: Annotated[bool, typer.Option("--quick", help="The same as --size quick.")] = False,
     set_: Set = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Instead of the protocol's seeds; may be repeated.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(
+        help="Instead of the protocol's seeds; may be repeated.", min=0, max=2**31 - 1)] = None,
     backend: Annotated[str, typer.Option(help="Who simulates: see `dpap list`.")] = "runtime",
     target: Annotated[str, typer.Option(help="auto, numpy (no compiler needed) or cython.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="A new folder for the run; default runs/<protocol>-<size>.")] = None,

@@ -162,8 +162,11 @@ def _checked(path: Path, text: str, spec: schema.ProtocolFile, size: str, set_: 
     probes = tuple(_probe(fail, p, change.probes.get(p.name, {}), stages, first) for p in spec.probes)
     wanted = [a for a in spec.arms if change.arms is None or a.name in change.arms]
     arms = (Arm("main", spec.title), *(Arm(a.name, a.title, a.replace, a.set, a.density_of) for a in wanted))
-    protocol = Protocol(path.stem, spec.title, size, spec.model, tuple(seeds or change.seeds or spec.seeds), stages,
-                        probes, arms, tuple(spec.criteria), tuple(spec.figures), overrides,
+    chosen = tuple(seeds or change.seeds or spec.seeds)
+    if len(set(chosen)) < len(chosen):
+        fail(f"seeds: found {list(chosen)}, each is run once")
+    protocol = Protocol(path.stem, spec.title, size, spec.model, chosen, stages, probes, arms,
+                        tuple(spec.criteria), tuple(spec.figures), overrides,
                         {f"protocol {path.name}": text, **first.texts}, path.parent, dict(spec.sizes))
     for arm in arms:
         _check_arm(fail, protocol, arm, first)

@@ -30,6 +30,11 @@ def model_text(name: str, set_: Mapping | None = None) -> str:
         lines += ["", *_population(population)]
     for projection in model.projections.values():
         lines += ["", *_projection(projection)]
+    owners = [*model.populations.values(), *model.projections.values()]
+    shown = {n for o in owners for n in (*o.parameters, *getattr(o, "rule_parameters", ()))}
+    further = {n: p for n, p in model.parameters.items() if n not in shown}
+    if further:
+        lines += ["", "of the whole model", *_block("parameters", _parameters(further))]
     return "\n".join(lines)
 
 
