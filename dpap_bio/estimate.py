@@ -22,7 +22,7 @@ from dpap_bio.runs import Request, total_steps
 from dpap_bio.spikes import Spikes
 
 # measured with Brian2 2.9 and Python 3.11 on Linux, as proportional share of memory; bytes
-_COLLECTS, _SERVES, _LIVES = 165e6, 80e6, 165e6  # the process that collects, the one that passes messages, each worker
+_WATCHES, _LIVES, _COLLECTS = 160e6, 165e6, 165e6  # the processes that watch, each worker, the one that collects
 _COPIES = 6.0  # of the network's columns in a worker: before, after, Brian2's own, the rules', the record
 _PROBED = 4.5  # the same of each copy that is probed: nothing is ruled or recorded then
 _TREES = 1.1  # of the results beside the records while the file is written
@@ -51,7 +51,7 @@ class Estimate:
     @property
     def peak(self) -> float:
         """Bytes of memory in use at the worst moment: while the developments live or while they are collected."""
-        return max(_COLLECTS + _SERVES + self.jobs * self.worker, self.collecting)
+        return max(_WATCHES + self.jobs * self.worker, self.collecting)
 
 
 def estimate(request: Request, jobs: int | None = None, trial: bool = True) -> Estimate:

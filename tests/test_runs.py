@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import tiny
 
-from dpap_bio import results, runs
+from dpap_bio import estimate, results, runs
 
 KILLS = int(os.environ.get("DPAP_KILLS", "3"))
 pytestmark = pytest.mark.slow
@@ -238,3 +238,35 @@ def test_a_damaged_run_json_is_refused_in_a_sentence(content, tmp_path):
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(ValueError, match="damaged"):
         runs.resume(tmp_path)
+
+
+def test_the_memory_that_was_estimated_is_what_a_run_takes(protocol, tmp_path):
+    sizes = {"input.size": 400, "cell.size": 400}
+    wanted = estimate.estimate(runs.Request(str(protocol), "full", sizes, (1, 2), "runtime", "numpy"), 2, trial=False)
+    process = dpap("run", protocol, "--out", tmp_path / "run", "--jobs", 2, "--seed", 1, "--seed", 2,
+                   *(f"--set={n}={v}" for n, v in sizes.items()))
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, sum(proportional_memory(pid) for pid in family(process.pid)))
+        time.sleep(0.05)
+    code, said = ended(process)
+    assert code == 0, said
+    assert peak / 1.3 < wanted.peak < peak * 1.3, (peak, wanted.peak)
+
+
+def family(pid):
+    """A process and all its descendants."""
+    found = [pid]
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            found += family(int(child))
+    return found
+
+
+def proportional_memory(pid):
+    """Bytes of a process, what it shares divided among those that share it."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return 1024 * int(line.split()[1])
+    return 0
