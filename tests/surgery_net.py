@@ -12,7 +12,7 @@ from dpap_bio.surgery import prune, read_queue
 
 gc.freeze()  # Brian2 collects garbage before every run; spare it what was imported
 TARGETS = ["numpy", pytest.param("cython", marks=pytest.mark.slow)]
-FEW = settings(max_examples=4, deadline=None, derandomize=True, phases=[Phase.generate])  # a seed does not shrink
+FEW = settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate])  # a seed does not shrink
 
 STEP = 0.1  # ms
 N_INPUT, N_NEURONS = 6, 20

@@ -40,7 +40,7 @@ def lived(how, where, seed, fraction, **structure):
 @pytest.mark.parametrize("ends", ["whole", "subgroups"])
 @pytest.mark.parametrize("delays", ["zero", "one", "each"])
 @FEW
-@given(seed=st.integers(0, 1000), fraction=st.sampled_from([0.0, 0.1, 0.4, 1.0]))
+@given(seed=st.integers(0, 1000), fraction=st.sampled_from([0.4, 0.1, 1.0]))
 def test_pruning_is_gating_bit_for_bit(target, where, ends, delays, seed, fraction):
     prefs.codegen.target = target
     structure = {"delays": delays, "ends": ends}
