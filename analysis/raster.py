@@ -40,7 +40,7 @@ def _raster(axes, run, seed, epoch, leftmost):
     axes.set_yticks(list(ticks), list(ticks.values()) if leftmost else [""] * len(ticks), rotation=90, va="center")
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("time [s]")
-    axes.set_title(f"{summary.stage.item()}, day {summary.age.item():g}")
+    axes.set_title(f"{summary.stage.item()}\nday {summary.age.item():g}")
 
 
 def _rates(axes, run, seeds):
