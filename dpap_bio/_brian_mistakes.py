@@ -1,12 +1,10 @@
-"""What Brian2 says about a model's equations, in one sentence that names the file and the owner; and its log files."""
+"""What Brian2 says about a model's equations, in one sentence that names the file and the owner."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 _LINE = re.compile(r"raised in the following line:\s*\n(.*)")
 _NAMED = re.compile(r"object named '(\w+)'")
@@ -33,19 +31,6 @@ def told(model, owner: str = "") -> Iterator[None]:
             if isinstance(cause, OSError | MemoryError):
                 raise cause from None
         raise ValueError(f"{model.name}.toml: {owner or _owner(model, chain)}: {_reason(chain)}") from error
-
-
-def no_log_files(b2) -> None:
-    """Remove the log and the copy of the script that Brian2 made in the temporary folder: a killed run leaves them."""
-    logger = b2.BrianLogger
-    b2.prefs.logging.file_log = False
-    if logger.file_handler is not None:
-        logging.getLogger("brian2").removeHandler(logger.file_handler)
-        logger.file_handler.close()
-    for path in (logger.tmp_log, logger.tmp_script):
-        if path is not None:
-            Path(path).unlink(missing_ok=True)
-    logger.tmp_log = logger.tmp_script = logger.file_handler = None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -10,57 +10,22 @@ one clock, one delay per projection, no randomness, no linked variables, no cust
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from dpap_bio import units
-from dpap_bio._brian_mistakes import no_log_files, told
+from dpap_bio._brian_load import brian2, has_compiler
+from dpap_bio._brian_mistakes import told
 from dpap_bio.expressions import rename
 from dpap_bio.model import LEARNING, Model, Population, Projection
 from dpap_bio.network import Network, Table
 from dpap_bio.spikes import Spikes
 
+__all__ = ["advance", "brian2", "has_compiler"]
 METHOD = "exponential_euler"  # exact for each linear decay, stable for conductances, and known to every backend
 Fired = Mapping[str, tuple[np.ndarray, np.ndarray]]
-
-
-def has_compiler() -> bool:
-    """Whether Cython code can be compiled here: a C compiler and Python's headers."""
-    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
-    return shutil.which(compiler) is not None and Path(sysconfig.get_paths()["include"], "Python.h").is_file()
-
-
-@cache
-def brian2():
-    """Import Brian2, which evaluates a file called `brian_preferences` if it finds one in the working folder.
-
-    Raises
-        ValueError   there is such a file
-    """
-    if Path("brian_preferences").exists():
-        raise ValueError("the working folder holds a file brian_preferences, which Brian2 would execute: "
-                         "remove it or start elsewhere")
-    handler = signal.getsignal(signal.SIGINT)
-    ours = "brian2" not in sys.modules
-    import brian2 as b2
-
-    if ours:
-        signal.signal(signal.SIGINT, handler)  # Brian2's own fails where Ctrl+C is ignored, as in our workers
-        no_log_files(b2)
-    if (sys.excepthook.__module__ or "").startswith("brian2"):
-        sys.excepthook = sys.__excepthook__  # Brian2's own asks to report anybody's exception as a bug of Brian2
-    for name in ("resolution_conflict", "unused_brian_object", "invalid_values"):
-        b2.BrianLogger.suppress_name(name)
-    return b2
 
 
 def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_steps: int, *, target: str,
@@ -83,25 +48,16 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
     """
     b2 = brian2()
     b2.prefs.codegen.target = target
-    clock = b2.Clock(dt=model.dt * b2.second, name="dpap_clock")
-    groups, made = {}, {}
-    for population in model.populations.values():
-        with told(model, f"population {population.name}"):
-            groups[population.name] = _group(b2, population, network.neurons[population.name], clock, learning)
-    for projection in model.projections.values():
-        with told(model, f"projection {projection.name}"):
-            made[projection.name] = _synapses(b2, projection, network, groups, clock, learning)
-    objects = [*groups.values(), *(each for parts in made.values() for each in parts if each is not None)]
+    groups, made = _objects(b2, model, network, learning)
     monitors = {n: b2.SpikeMonitor(g, name=f"spikes_{n}") for n, g in groups.items() if n not in stimuli}
     for name, spikes in stimuli.items():
         # half a step late: rounding of the absolute time can then never move a spike to a neighbouring step
         times = (network.step + spikes.step + 0.5) * model.dt
         groups[name].set_spikes(spikes.neuron, times * b2.second, sorted=True)
-    net = b2.Network(*objects, *monitors.values())
+    net = b2.Network(*groups.values(), *(o for parts in made.values() for o in parts if o is not None), *monitors.values())
     net.t_ = network.step * model.dt
     for pathway, object_ in _pathways(made).items():
-        events = network.pending.get(pathway)
-        if events is not None and len(events):
+        if len(events := network.pending.get(pathway, ())):
             _write(object_, events)
     with told(model):
         net.run(n_steps * model.dt * b2.second, namespace={})
@@ -111,21 +67,23 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
     fired = {n: (np.rint(m.t_ / model.dt).astype(np.int64) - network.step, np.asarray(m.i[:], np.int64))
              for n, m in monitors.items()}
     fired |= {n: (s.step, s.neuron) for n, s in stimuli.items()}
-    neurons = {n: table.replace(**_neuron_state(groups[n], model.populations[n], table)) for n, table in
-               network.neurons.items()}
-    synapses = {}
-    for name, (main, arrival, _) in made.items():
-        synapses[name] = network.synapses[name].replace(**_synapse_state(main, network.synapses[name]))
-        if arrival is not None:
-            source = model.projections[name].source
-            held = {f"{v}_{name}": _values(arrival, v) for v in _arrival_names(model.projections[name])}
-            neurons[source] = neurons[source].replace(**held)
-    pending = {pathway: _read(object_) for pathway, object_ in _pathways(made).items()}
-    after = replace(network, step=network.step + n_steps, neurons=neurons, synapses=synapses, pending=pending)
-    return after, fired
+    return _after(model, network, groups, made, n_steps), fired
 
 
 # -- making Brian2 objects -----------------------------------------------------------------------------------------
+
+
+def _objects(b2, model: Model, network: Network, learning: bool):
+    """The group of each population; of each projection its synapses and, where traces were lifted, what keeps them."""
+    clock = b2.Clock(dt=model.dt * b2.second, name="dpap_clock")
+    groups, made = {}, {}
+    for population in model.populations.values():
+        with told(model, f"population {population.name}"):
+            groups[population.name] = _group(b2, population, network.neurons[population.name], clock, learning)
+    for projection in model.projections.values():
+        with told(model, f"projection {projection.name}"):
+            made[projection.name] = _synapses(b2, projection, network, groups, clock, learning)
+    return groups, made
 
 
 def _group(b2, population: Population, table: Table, clock, learning: bool):
@@ -196,6 +154,21 @@ def _namespace(b2, parameters, learning: bool) -> dict:
 
 
 # -- state in, state out -------------------------------------------------------------------------------------------
+
+
+def _after(model: Model, network: Network, groups, made, n_steps: int) -> Network:
+    """The network as the Brian2 objects have it now."""
+    neurons = {n: table.replace(**_neuron_state(groups[n], model.populations[n], table))
+               for n, table in network.neurons.items()}
+    synapses = {}
+    for name, (main, arrival, _) in made.items():
+        synapses[name] = network.synapses[name].replace(**_synapse_state(main, network.synapses[name]))
+        if arrival is not None:
+            source = model.projections[name].source
+            held = {f"{v}_{name}": _values(arrival, v) for v in _arrival_names(model.projections[name])}
+            neurons[source] = neurons[source].replace(**held)
+    pending = {pathway: _read(object_) for pathway, object_ in _pathways(made).items()}
+    return replace(network, step=network.step + n_steps, neurons=neurons, synapses=synapses, pending=pending)
 
 
 def _own_array(owner, name: str) -> bool:
