@@ -54,7 +54,8 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
         # half a step late: rounding of the absolute time can then never move a spike to a neighbouring step
         times = (network.step + spikes.step + 0.5) * model.dt
         groups[name].set_spikes(spikes.neuron, times * b2.second, sorted=True)
-    net = b2.Network(*groups.values(), *(o for all_ in made.values() for o in all_ if o is not None), *monitors.values())
+    parts = (each for objects in made.values() for each in objects if each is not None)
+    net = b2.Network(*groups.values(), *parts, *monitors.values())
     net.t_ = network.step * model.dt
     for pathway, object_ in _pathways(made).items():
         if len(events := network.pending.get(pathway, ())):
