@@ -267,9 +267,9 @@ def _develop_all(request, protocol: Protocol, out: Path, jobs: int, say, progres
     done: set[tuple[str, int]] = set()
     walls, running = {}, {}
     context = multiprocessing.get_context("spawn")
-    events = context.Manager().Queue()
+    events = context.Queue()  # pipes: the socket of a Manager fails where the temporary folder has a long name
     with ProcessPoolExecutor(min(jobs, len(todo)), mp_context=context, initializer=_quiet_worker,
-                             initargs=(os.getpid(),)) as pool:
+                             initargs=(os.getpid(), events)) as pool:
         try:
             while todo or running:
                 ready = [j for j in todo if j[0].density_of is None or (j[0].density_of, j[1]) in done]
@@ -277,7 +277,7 @@ def _develop_all(request, protocol: Protocol, out: Path, jobs: int, say, progres
                     todo.remove((arm, seed))
                     quotas = _quotas(out, protocol, arm, seed, say)
                     future = pool.submit(_live_in_worker, request, arm.name, seed, str(_folder(out, arm.name, seed)),
-                                         quotas, events)
+                                         quotas)
                     running[future] = (arm.name, seed)
                 finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
                 _drain(events, progress, say)
@@ -294,12 +294,14 @@ def _develop_all(request, protocol: Protocol, out: Path, jobs: int, say, progres
     return walls
 
 
-def _live_in_worker(request, arm, seed, folder, quotas, events) -> float:
-    return live(request, arm, seed, Path(folder), quotas, lambda p: events.put(p), lambda text: events.put(text))
+def _live_in_worker(request, arm, seed, folder, quotas) -> float:
+    return live(request, arm, seed, Path(folder), quotas, _EVENTS.put, _EVENTS.put)
 
 
-def _quiet_worker(parent: int) -> None:
-    """A worker ends with its parent, however that ends, and leaves Ctrl+C to it."""
+def _quiet_worker(parent: int, events) -> None:
+    """A worker tells `events` what it does, ends with its parent, however that ends, and leaves Ctrl+C to it."""
+    global _EVENTS
+    _EVENTS = events
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         import ctypes
