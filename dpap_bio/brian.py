@@ -1,8 +1,8 @@
 """One epoch in Brian2: a network goes in, lives for n steps, and comes out; state in and state out.
 
 All Brian2 objects are made anew for each epoch, under fixed names, from plain arrays: nothing recompiles, and N epochs
-without structural change equal one long run, bit for bit. What travels is listed in `_neuron_state`, `_synapse_state`
-and `_events`: every variable, `lastspike`, `lastupdate`, the events in flight and the absolute step clock.
+without structural change equal one long run, bit for bit. What travels: the state of every object (`_state`), so also
+`lastspike` and `lastupdate`, the events in flight (`_read`, `_write`) and the absolute step clock.
 
 Equations that reach this file passed the whitelist of `expressions.py`. They must keep to what every backend can run:
 one clock, one delay per projection, no randomness, no linked variables, no custom events.
@@ -101,7 +101,7 @@ def _group(b2, population: Population, table: Table, clock, learning: bool):
         clock=clock,
         name=f"population_{population.name}",
     )
-    _put(group, table, [n for n in table.columns if n in group.variables and n not in ("i", "N")])
+    _put(group, table)
     return group
 
 
@@ -132,7 +132,7 @@ def _synapses(b2, projection: Projection, network: Network, groups, clock, learn
         for name in _arrival_names(projection):
             main.variables.add_reference(name, arrival, name, "_presynaptic_idx")
     main.connect(i=table.pre, j=table.post) if len(table) else main.connect(condition="False")
-    _put(main, table, [n for n in table.columns if _own_array(main, n)])
+    _put(main, table)
     return main, arrival, identity
 
 
@@ -159,11 +159,11 @@ def _namespace(b2, parameters, learning: bool) -> dict:
 
 def _after(model: Model, network: Network, groups, made, n_steps: int) -> Network:
     """The network as the Brian2 objects have it now."""
-    neurons = {n: table.replace(**_neuron_state(groups[n], model.populations[n], table))
+    neurons = {n: table.replace(**_state(groups[n], table))
                for n, table in network.neurons.items()}
     synapses = {}
     for name, (main, arrival, _) in made.items():
-        synapses[name] = network.synapses[name].replace(**_synapse_state(main, network.synapses[name]))
+        synapses[name] = network.synapses[name].replace(**_state(main, network.synapses[name]))
         if arrival is not None:
             source = model.projections[name].source
             held = {f"{v}_{name}": _values(arrival, v) for v in _arrival_names(model.projections[name])}
@@ -183,24 +183,19 @@ def _own_array(owner, name: str) -> bool:
         "i", "j", "N", "_synaptic_pre", "_synaptic_post", "delay", "N_incoming", "N_outgoing")
 
 
-def _put(owner, table: Table, names=None) -> None:
-    for name in table.columns if names is None else names:
+def _put(owner, table: Table) -> None:
+    for name, column in table.columns.items():
         if _own_array(owner, name):
-            owner.variables[name].set_value(np.asarray(table.columns[name]))
+            owner.variables[name].set_value(np.asarray(column))
 
 
 def _values(owner, name: str) -> np.ndarray:
     return np.array(owner.variables[name].get_value(), copy=True)
 
 
-def _neuron_state(group, population: Population, table: Table) -> dict[str, np.ndarray]:
-    if population.stimulated:
-        return {}
-    return {n: _values(group, n) for n in table.columns if _own_array(group, n)}
-
-
-def _synapse_state(main, table: Table) -> dict[str, np.ndarray]:
-    return {n: _values(main, n) for n in table.columns if _own_array(main, n)}
+def _state(owner, table: Table) -> dict[str, np.ndarray]:
+    """The columns of a table that are variables of a Brian2 object, as they are now."""
+    return {n: _values(owner, n) for n in table.columns if _own_array(owner, n)}
 
 
 def _pathways(made) -> dict[str, object]:

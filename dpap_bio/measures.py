@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from dpap_bio import measures_coding as coding
 from dpap_bio import measures_structure as structure
+from dpap_bio.complaint import did_you_mean as _near
 from dpap_bio.measures_coding import lifetime_sparseness, linear_readout, selectivity, wilson
 from dpap_bio.measures_structure import kaplan_meier, peak_epoch
 
@@ -161,8 +161,3 @@ def _owners(model):
 
 def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
-
-
-def _near(name, known) -> str:
-    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
