@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+_STANDS_FOR = {"protocol": "protocol", "experiment": "protocol", "training": "protocol", "model": "model",
+               "deep-model": "model"}  # by the word in a file's schema
+
+
 def request(protocol, size, set_, seeds, backend, target):
-    from dpap_bio import protocol as protocols
     from dpap_bio.backends import BACKENDS
     from dpap_bio.runs import Request
 
@@ -18,7 +21,7 @@ def request(protocol, size, set_, seeds, backend, target):
     if protocol.endswith(".toml") or "/" in protocol:
         protocol = str(Path(protocol).resolve())
     request = Request(protocol, size, overrides(set_), tuple(seeds or ()), backend, target)
-    protocols.load(protocol, size=size, set_=request.set, seeds=request.seeds or None)
+    request.load()
     return request
 
 
@@ -41,10 +44,10 @@ def kinds(name: str) -> list[str]:
 
     if name.endswith(".toml") or "/" in name:
         schema = str(library.read_toml(library.find("protocol", name))[1].get("schema"))
-        found = [kind for kind in ("protocol", "model") if schema.startswith(f"dpap-{kind}/")]
-        if not found:
+        word = schema.removeprefix("dpap-").partition("/")[0]
+        if word not in _STANDS_FOR:
             raise ValueError(f"{Path(name).name}: schema: found {schema!r}, that of a model or of a protocol is wanted")
-        return found
+        return [_STANDS_FOR[word]]
     found = [kind for kind in ("protocol", "model") if name in library.names(kind)]
     if not found:
         raise FileNotFoundError(f"there is neither a model nor a protocol called {name!r}: see `dpap list`")

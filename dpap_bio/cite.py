@@ -100,8 +100,8 @@ def uses(run: xr.DataTree) -> dict[str, list[str]]:
     for name in _rules(run):
         note(_RULES.get(name, ()), f"rule {name}")
     protocol = results.protocol_file(run)
-    given = [s.stimulus if isinstance(s.stimulus, list) else [s.stimulus] for s in protocol.stages]
-    for shown in [*chain(*given), *(p.stimulus for p in protocol.probes)]:
+    given = [s.stimulus if isinstance(s.stimulus, list) else [s.stimulus] for s in getattr(protocol, "stages", [])]
+    for shown in [*chain(*given), *(p.stimulus for p in getattr(protocol, "probes", []))]:
         images = (shown.model_extra or {}).get("images")
         note(_STIMULI.get(images if images in _STIMULI else shown.kind, ()), f"stimulus {shown.kind}")
     for criterion in protocol.criteria:
@@ -143,7 +143,7 @@ def _rules(run) -> list[str]:
         used += [rule for p in content.get("projections", {}).values() for rule in p.get("rules", [])]
     for arm, changes in zip(run["arms"].arm.values, run["arms"].changes.values, strict=True):
         if arm in read.arms(run):
-            used += json.loads(str(changes))["replace"].values()
+            used += json.loads(str(changes)).get("replace", {}).values()
     return list(dict.fromkeys(used))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from dpap_bio import newborn
 from dpap_bio.backends import Advance
+from dpap_bio.kinds import Unhealthy
 from dpap_bio.model import Model
 from dpap_bio.network import Network
 from dpap_bio.probes import draw, probe, traces
@@ -23,10 +24,6 @@ from dpap_bio.settle import settled, unsettled
 
 RUNAWAY = 200.0  # Hz, mean rate of a population above which a run is stopped: no cortical network lives there
 SNAPSHOTS = 40  # at most about so many full pictures of the synapses in one development
-
-
-class Unhealthy(RuntimeError):
-    """The network died, ran away or produced a value that is not a number: one sentence says where and when."""
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from dpap_bio import doctor, newborn
 from dpap_bio import protocol as protocols
 from dpap_bio.backends import BACKENDS, choose_target
 from dpap_bio.development import SNAPSHOTS
+from dpap_bio.kind_development import total_steps
 from dpap_bio.model import Model
 from dpap_bio.probes import draw
 from dpap_bio.protocol import Protocol
 from dpap_bio.rules.grow import growth_share
-from dpap_bio.runs import Request, total_steps
+from dpap_bio.runs import Request
 from dpap_bio.spikes import Spikes
 
 # measured with Brian2 2.9 and Python 3.11 on Linux, as proportional share of memory; bytes

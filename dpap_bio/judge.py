@@ -164,7 +164,7 @@ def _outcome(run, criterion, measure, args, arm):
         node = run[read.place(arm, seed)]
         if "stopped" in node.attrs:
             return FAILED, {}, f"seed {seed}: {node.attrs['stopped']}"
-        lived, wanted = int(node["summary"].epoch.values[-1]) + 1, json.loads(run.attrs["epochs"])
+        lived, wanted = int(node.attrs["lived"]), json.loads(run.attrs["epochs"])
         if lived < wanted:
             return TOO_LITTLE, {}, f"seed {seed} has lived {lived} of {wanted} epochs"
     by_seed, missing = _measured(run, measure, args, arm, seeds)

@@ -60,9 +60,8 @@ class _Board:
 
 def line(p: Progress, to_go: float | None) -> str:
     """One development in words: "main seed 1 | age 12 day | 61 % of synapses | 7.9 Hz | 12 s to go"."""
-    words = [f"{p.arm} seed {p.seed}", f"age {p.age:.4g} day", f"{p.left:.0%} of synapses".replace("%", " %"),
-             f"{p.rate:.1f} Hz"]
-    return " | ".join(words + ([f"{_span(to_go)} to go"] if to_go is not None else []))
+    words = [f"{p.arm} seed {p.seed}", p.told, f"{_span(to_go)} to go" if to_go is not None else ""]
+    return " | ".join(word for word in words if word)
 
 
 def _on_bars(board: _Board, bars) -> Callable[[Progress], None]:

@@ -76,7 +76,7 @@ def page(run: xr.DataTree, pictures: list[Picture], walls: Mapping[str, float] |
     return environment.get_template("report.html.jinja").render(
         run=run.attrs, seeds=json.loads(run.attrs["seeds"]), overrides=json.loads(run.attrs["overrides"]),
         versions=json.loads(run.attrs["versions"]), note=results.protocol_file(run).note, arms=_rows(run["arms"]),
-        stages=_rows(run["stages"]), lived=read.arms(run), stopped=_stopped(run), verdicts=verdicts, marks=_MARKS,
+        stages=_rows(run["stages"]) if "stages" in run.children else [], lived=read.arms(run), stopped=_stopped(run), verdicts=verdicts, marks=_MARKS,
         count=_count(verdicts), how=_how, basis=lambda source, chosen: _basis(source, chosen, known),
         pictures=pictures, parameters=_rows(run["parameters"]), walls=dict(walls or {}),
         references=_references(run, known),
@@ -153,9 +153,12 @@ def _grouped(purposes: list[str]) -> str:
 def _changes(text: str) -> str:
     """The JSON of what an arm or a stage changes, in words."""
     content = json.loads(text)
+    if not any(isinstance(value, dict) for value in content.values()):  # a stage's own parameters
+        content = {"set": content}
     rules = [f"rule {old} becomes {new}" for old, new in content.get("replace", {}).items()]
+    others = {n: v for n, v in content.items() if n not in ("replace", "set", "density_of")}
     quota = [f"as many synapses as in {content['density_of']}"] if "density_of" in content else []
-    values = content.get("set", {}) if "replace" in content else content
+    values = {**others, **content.get("set", {})}
     return "; ".join([*rules, *quota, *(f"{name} = {value}" for name, value in values.items())]) or "nothing"
 
 

@@ -319,7 +319,7 @@ def test_doctor_names_the_remedy_of_what_is_not_in_order(dpap, monkeypatch):
     assert "GPU worker" in text and "not part of this version" in text
 
 
-P = runs.Progress("main", 1, 3, 12, 12.0, 0.61, 7.9, 2)
+P = runs.Progress("main", 1, 3, 12, "age 12 day | 61 % of synapses | 7.9 Hz", 2)
 
 
 def test_a_development_in_words():
@@ -350,8 +350,8 @@ from dpap_bio.runs import Progress
 with watching() as (say, tell):
     say("begun [bold]")
     for epoch in range(3):
-        tell(Progress("main", 1, epoch, 12, epoch, 0.61, 7.9, 2))
-        tell(Progress("random", 2, epoch, 12, epoch, 0.5, 7.9, 2))
+        tell(Progress("main", 1, epoch, 12, f"age {epoch} day | 61 % of synapses | 7.9 Hz", 2))
+        tell(Progress("random", 2, epoch, 12, f"age {epoch} day | 50 % of synapses | 7.9 Hz", 2))
 """
     ours, theirs = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", code], stderr=theirs, stdout=subprocess.DEVNULL,

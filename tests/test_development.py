@@ -83,7 +83,7 @@ def test_what_no_rule_changed_keeps_its_value_at_the_last_event_bit_for_bit():
 
 
 def test_a_network_is_its_state_as_plain_arrays_and_back():
-    from dpap_bio.runs import network_from, network_state
+    from dpap_bio.kind_development import network_from, network_state
 
     cells = Table({"id": np.arange(3), "alive": np.ones(3, bool)})
     syn = Table({"id": np.arange(2), "pre": np.array([0, 2]), "post": np.array([1, 0]), "alive": np.ones(2, bool)})

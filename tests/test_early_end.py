@@ -3,7 +3,7 @@
 import pytest
 
 from dpap_bio.development import Unhealthy
-from dpap_bio.runs import Request, live
+from dpap_bio.living import Request, live
 
 PROTOCOL = """
 schema = "dpap-protocol/1"
