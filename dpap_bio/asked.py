@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 _STANDS_FOR = {"protocol": "protocol", "experiment": "protocol", "training": "protocol", "model": "model",
                "deep-model": "model"}  # by the word in a file's schema
 

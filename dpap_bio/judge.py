@@ -150,9 +150,18 @@ def _judged(run, name: str, criterion, arm: str) -> Verdict:
         verdict = {PASSED: PASSED_BUT_MUST_FAIL, FAILED: FAILED_AS_IT_MUST}.get(verdict, verdict)
     sem = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
     reasons = {n: getattr(criterion, n) or "" for n in ("source", "chosen", "evidence")}
-    return Verdict(name=name, measure=criterion.measure, title=criterion.title, args=criterion.args, unit=measure.unit,
-                   arm=arm, control=arm != "main", low=low, high=high, **reasons, verdict=verdict, value=mean, sem=sem,
+    unit = _asked_unit(run, arm, args) if measure.unit == "*" else measure.unit
+    return Verdict(name=name, measure=criterion.measure, title=criterion.title, args=criterion.args, unit=unit, arm=arm,
+                   control=arm != "main", low=low, high=high, **reasons, verdict=verdict, value=mean, sem=sem,
                    by_seed=by_seed, note=note)
+
+
+def _asked_unit(run, arm: str, args) -> str:
+    """The unit of the number that an experiment was asked for; "1" where it was not run."""
+    for seed in read.seeds(run, arm) or read.seeds(run, "main"):
+        given = run[read.place(arm if read.seeds(run, arm) else "main", seed)]["outcome"]
+        return given[args["of"]].attrs["units"] if args["of"] in given else "1"
+    return "1"
 
 
 def _outcome(run, criterion, measure, args, arm):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dpap_bio import measures_coding as coding
+from dpap_bio import measures_experiment as experiment
 from dpap_bio import measures_structure as structure
 from dpap_bio.complaint import did_you_mean as _near
 from dpap_bio.measures_coding import lifetime_sparseness, linear_readout, selectivity, wilson
@@ -25,6 +26,7 @@ class Arg:
     """What an argument must be, and its value where a criterion gives none.
 
     kind   "projection", "population", "probe", "stage", "arm" or "parameter": the name of one the protocol has;
+           "scalar": a number that the experiment gives;
            "share": a number above 0 and at most 1; "count": a whole number of at least 1; "odd": an odd one
     """
 
@@ -41,15 +43,17 @@ class Measure:
     """One measure.
 
     fn    per "development": f(run, arm, seed, **args) -> float; per "run": f(run, arm, **args) -> {seed: float}
-    unit  of the number
+    unit  of the number; "*" is the unit of what it looks at
     args  name -> Arg
     per   whether it looks at one development or compares arms over seeds
+    kind  the kind of protocol whose runs it can look at
     """
 
     fn: Callable[..., Any]
     unit: str
     args: Mapping[str, Arg]
     per: Literal["development", "run"] = "development"
+    kind: str = "development"
 
     def __call__(self, run, arm: str, seeds, args: Mapping[str, Any]) -> dict[int, float]:
         """The number of each seed.
@@ -86,6 +90,7 @@ MEASURES: dict[str, Measure] = {
     "readout_raw": Measure(coding.readout_raw, "%", _READOUT),
     "readout_difference": Measure(coding.readout_difference, "points",
                                   {"over": Arg("arm"), "population": _POPULATION, **_READOUT}, per="run"),
+    "outcome": Measure(experiment.outcome, "*", {"of": Arg("scalar")}, kind="experiment"),
 }
 
 
@@ -100,6 +105,10 @@ def check(measure: str, args: Mapping[str, Any], protocol, model) -> None:
     """
     if measure not in MEASURES:
         raise ValueError(f"there is no measure {measure!r}{_near(measure, MEASURES)}; there are {', '.join(MEASURES)}")
+    if MEASURES[measure].kind != protocol.kind:
+        fitting = ", ".join(n for n, m in MEASURES.items() if m.kind == protocol.kind)
+        raise ValueError(f"{measure} measures {_a(MEASURES[measure].kind)}, this is {_a(protocol.kind)}; "
+                         f"there are {fitting}")
     known = MEASURES[measure].args
     for name, value in args.items():
         if name not in known:
@@ -141,6 +150,8 @@ def _check_number(where: str, kind: str, value) -> None:
 
 def _names(kind: str, protocol, model) -> list[str]:
     """The names of a kind; arms also where the protocol's size leaves them out."""
+    if kind == "scalar":
+        return protocol.scalars()
     if kind == "projection":
         return list(model.projections)
     if kind == "population":

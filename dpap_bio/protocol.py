@@ -84,6 +84,7 @@ class Protocol:
     texts: Mapping[str, str]
     folder: Path
     sizes: Mapping[str, schema.Size] = field(default_factory=dict)
+    kind = "development"
 
     @property
     def epochs(self) -> int:

@@ -76,7 +76,8 @@ def page(run: xr.DataTree, pictures: list[Picture], walls: Mapping[str, float] |
     return environment.get_template("report.html.jinja").render(
         run=run.attrs, seeds=json.loads(run.attrs["seeds"]), overrides=json.loads(run.attrs["overrides"]),
         versions=json.loads(run.attrs["versions"]), note=results.protocol_file(run).note, arms=_rows(run["arms"]),
-        stages=_rows(run["stages"]) if "stages" in run.children else [], lived=read.arms(run), stopped=_stopped(run), verdicts=verdicts, marks=_MARKS,
+        stages=_rows(run["stages"]) if "stages" in run.children else [], lived=read.arms(run), stopped=_stopped(run),
+        verdicts=verdicts, marks=_MARKS,
         count=_count(verdicts), how=_how, basis=lambda source, chosen: _basis(source, chosen, known),
         pictures=pictures, parameters=_rows(run["parameters"]), walls=dict(walls or {}),
         references=_references(run, known),

@@ -51,8 +51,8 @@ def assemble(protocol, records: Mapping[tuple[str, int], Sequence[Mapping]], *, 
     kind, _ = _protocol_text(protocol.texts.values())
     groups = {"files": _files(protocol), "arms": _arms(protocol), **kind.groups(protocol, records)}
     run = xr.DataTree.from_dict({f"/{path}": dataset for path, dataset in groups.items()})
-    run.attrs = {"schema": FORMAT, "protocol": protocol.name, "title": protocol.title, "size": protocol.size,
-                 "model": kind.model(protocol), "seeds": json.dumps(list(protocol.seeds)),
+    run.attrs = {"schema": FORMAT, "kind": kind.name, "protocol": protocol.name, "title": protocol.title,
+                 "size": protocol.size, "model": kind.model(protocol), "seeds": json.dumps(list(protocol.seeds)),
                  "epochs": json.dumps(protocol.epochs), "backend": backend, "target": target,
                  "overrides": json.dumps(dict(protocol.set), sort_keys=True), "versions": json.dumps(_versions())}
     for (arm, seed), lived in records.items():

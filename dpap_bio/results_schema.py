@@ -14,6 +14,7 @@ ATTRIBUTES = {
     "schema": f"always {FORMAT!r}",
     "protocol": "name of the protocol",
     "title": "what the protocol is about",
+    "kind": "development, experiment or training",
     "size": "which of the protocol's sizes was run",
     "model": "name of the model",
     "seeds": "JSON list: the seeds of every arm",
@@ -127,8 +128,14 @@ SCHEMA: dict[str, dict[str, Column]] = {
         input    | i | 1 | spikes of an input neuron in a presentation   | presentation input_neuron
         count_*  | i | 1 | spikes of a neuron in a presentation          | presentation neuron_of_*
         neuron_* | i | 1 | neuron                                        | neuron_of_*"""),
+    "*/seed_*/outcome": _columns("...", """
+        * | * | * | what the experiment gave"""),
 }
 OPTIONAL = ("criteria",)
+NEEDED = {  # by kind: groups of the run beside those that every run has, and groups of each arm and seed
+    "development": (("stages",), ("summary", "neurons")),
+    "experiment": ((), ("outcome",)),
+}
 _STATES = {"w": "weight", "reserve": "survival reserve", "score": "importance", "spine": "spine size"}
 
 

@@ -9,10 +9,9 @@ from fnmatch import fnmatchcase
 import numpy as np
 import xarray as xr
 
-from dpap_bio.results_schema import ATTRIBUTES, FORMAT, OPTIONAL, SCHEMA, column_of, group_of
+from dpap_bio.results_schema import ATTRIBUTES, FORMAT, NEEDED, column_of, group_of
 
-_NEEDED = [path for path in SCHEMA if "*" not in path and path not in OPTIONAL]
-_IN_DEVELOPMENT = ("summary", "neurons")
+_ALWAYS = ("files", "parameters", "arms")
 
 
 def validate(run: xr.DataTree) -> list[str]:
@@ -32,16 +31,19 @@ def _wrong_attributes(run) -> Iterator[str]:
                 json.loads(run.attrs[name])
             except ValueError:
                 yield f"attribute {name!r} of the file is not JSON"
+    if run.attrs.get("kind") not in NEEDED:
+        yield f"the file's kind is {run.attrs.get('kind')!r}, one of {', '.join(NEEDED)} is wanted"
 
 
 def _wrong_groups(run) -> Iterator[str]:
-    for path in _NEEDED:
+    of_run, of_each = NEEDED.get(run.attrs.get("kind"), ((), ()))
+    for path in (*_ALWAYS, *of_run):
         if path not in run.children:
             yield f"group /{path} is missing"
     for node in run.subtree:
         path = node.path.strip("/")
-        if node.parent is not None and node.parent.parent is run:  # a development
-            yield from (f"group /{path}/{name} is missing" for name in _IN_DEVELOPMENT if name not in node.children)
+        if node.parent is not None and node.parent.parent is run:  # one arm and seed
+            yield from (f"group /{path}/{name} is missing" for name in of_each if name not in node.children)
         if not node.has_data:
             continue
         try:
@@ -60,7 +62,7 @@ def _wrong_variable(name, variable, known) -> Iterator[str]:
     except KeyError:
         yield f"variable {name!r} is not known"
         return
-    if variable.dims != column.dims:
+    if column.dims != ("...",) and variable.dims != column.dims:
         yield f"{name} has dimensions {variable.dims}, {column.dims} are wanted"
     kind = {"O": "U", "u": "i"}.get(variable.dtype.kind, variable.dtype.kind)
     if column.kind not in ("*", kind):
