@@ -113,32 +113,28 @@ def judge(folder: RunFolder, as_json: Json = False) -> int:
 
 @app.command()
 def validate(
-    names: Annotated[list[str] | None, typer.Argument(help="Protocols; default all shipped ones.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Protocols; default those that check a rule.")] = None,
     size: Annotated[str, typer.Option(help="quick or full.")] = "quick",
-    out: Annotated[Path | None, typer.Option(help="Folder for the runs; default runs/validate.")] = None,
+    backend: Annotated[str, typer.Option(help="Who simulates: see `dpap list`.")] = "runtime",
+    target: Annotated[str, typer.Option(help="auto, numpy or cython.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs; one begun there goes on.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Developments side by side; default one a core.", min=1)] = None,
+    as_json: Json = False,
 ) -> int:
-    """Run protocols and print the verdicts of all; exit 1 on any failure.
+    """Check every rule against its experiment, side by side: one table, validation.html; exit 1 on any failure.
 
-    Of the shipped protocols, one whose data are not on this machine is left out, saying so.
+    A protocol whose data are not on this machine is left out, saying so.
     """
-    from dpap_bio import library, runs
+    from dpap_bio import runs, validate
     from dpap_bio.progress import watching
 
-    root = out or runs.new_folder(Path("runs"), "validate")
-    worst = 0
-    for name in names or library.names("protocol"):
-        folder = root / Path(name).stem
-        print(f"{name} ({size})")
-        try:
-            with watching() as (say, progress):
-                runs.start(asked.request(name, size, None, None, "runtime", "auto"), folder, say=say, progress=progress)
-        except FileNotFoundError as error:
-            if names:
-                raise
-            print(f"left out             {error}")
-            continue
-        worst = max(worst, _print_verdicts(folder))
-    return worst
+    requests = [asked.request(name, size, None, None, backend, target) for name in names or validate.names()]
+    folder = out or runs.new_folder(Path("runs"), f"validate-{size}")
+    with watching() as (say, _):
+        say(f"{len(requests)} protocols ({size}) -> {folder}")
+        found = validate.validate(requests, folder, jobs=jobs, say=say)
+    print(validate.as_json(found) if as_json else f"{validate.table(found)}\npage: {folder / 'validation.html'}")
+    return 1 if any(each.failed for each in found) else 0
 
 
 @app.command()

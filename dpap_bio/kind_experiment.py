@@ -53,6 +53,7 @@ class ExperimentFile(Strict):
     schema_: Literal["dpap-experiment/1"] = Field(alias="schema")
     title: str
     note: str = ""
+    validation: bool = False
     experiment: Name
     seeds: Seeds
     parameters: dict[Name, Several] = {}

@@ -1,4 +1,4 @@
-"""All developments of a run, side by side in processes of their own; whoever watches hears of every step."""
+"""All developments of one run or of several, side by side in processes; whoever watches hears of every step."""
 
 from __future__ import annotations
 
@@ -8,50 +8,75 @@ import os
 import queue
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from dpap_bio.living import live, records
+from dpap_bio.living import Progress, Request, Say, live, records
 
 
-def develop_all(request, kind, protocol, out: Path, jobs: int, say, progress) -> dict[str, float]:
-    """Let every arm and seed live, `jobs` at a time; an arm with `density_of` waits for its reference.
+@dataclass
+class Begun:
+    """A run that has begun, and how far it is: wall seconds of what has ended, or the error that ended it."""
 
-    Returns
-        "arm-seed" -> float, s   wall time of each
-    Raises
-        whatever a development raised; the others are stopped then, and can be resumed
+    request: Request
+    kind: Any
+    protocol: Any
+    out: Path
+    walls: dict[str, float] = field(default_factory=dict)
+    error: BaseException | None = None
+
+    def jobs(self) -> list[tuple[Any, int]]:
+        """Every arm and seed, those that wait for a reference arm last."""
+        jobs = [(arm, seed) for seed in self.protocol.seeds for arm in self.protocol.arms]
+        return sorted(jobs, key=lambda job: reference(job[0]) is not None)
+
+
+def develop_all(runs: Sequence[Begun], jobs: int, say: Say, progress: Callable[[Progress], None],
+                conclude: Callable[[Path, dict], None] | None = None) -> None:
+    """Let every arm and seed of every run live, `jobs` at a time; an arm with `density_of` waits for its reference.
+
+    Arguments
+        runs       what has begun; `walls` and `error` of each are filled in
+        conclude   f(out, walls), called in a process of its own when all of a run has been lived; then a run that
+                   fails does not stop the others. None: what a development raises stops all
     """
-    todo = [(arm, seed) for seed in protocol.seeds for arm in protocol.arms]
-    todo.sort(key=lambda job: _reference(job[0]) is not None)
-    done: set[tuple[str, int]] = set()
-    walls, running = {}, {}
+    todo = [(run, arm, seed) for run in runs for arm, seed in run.jobs()]
+    running: dict = {}
     context = multiprocessing.get_context("spawn")
     events = context.Queue()  # pipes: the socket of a Manager fails where the temporary folder has a long name
     with ProcessPoolExecutor(min(jobs, len(todo)), mp_context=context, initializer=_quiet_worker,
                              initargs=(os.getpid(), events)) as pool:
         try:
             while todo or running:
-                ready = [j for j in todo if _reference(j[0]) is None or (_reference(j[0]), j[1]) in done]
-                for arm, seed in ready[: max(0, jobs - len(running))]:
-                    todo.remove((arm, seed))
-                    quotas = _quotas(out, kind, protocol, arm, seed, say)
-                    future = pool.submit(_live_in_worker, request, arm.name, seed, str(place(out, arm.name, seed)),
-                                         quotas)
-                    running[future] = (arm.name, seed)
+                for job in _ready(todo, jobs - len(running)):
+                    todo.remove(job)
+                    run, arm, seed = job
+                    quotas = _quotas(run, arm, seed, say)
+                    running[pool.submit(_live_in_worker, run.request, arm.name, seed,
+                                        str(place(run.out, arm.name, seed)), quotas)] = job
                 finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
                 _drain(events, progress, say)
                 for future in finished:
-                    job = running.pop(future)
-                    walls[f"{job[0]}-{job[1]}"] = round(future.result(), 2)
-                    done.add(job)
+                    run, arm, seed = running.pop(future)
+                    if conclude is not None and future.exception() is not None:
+                        run.error = future.exception()
+                        todo = [job for job in todo if job[0] is not run]
+                        continue
+                    wall = future.result()
+                    if arm is None:
+                        continue
+                    run.walls[f"{arm.name}-{seed}"] = round(wall, 2)
+                    if conclude is not None and not any(j[0] is run for j in [*todo, *running.values()]):
+                        running[pool.submit(conclude, run.out, run.walls)] = (run, None, None)
         except BaseException:
             for process in list(pool._processes.values()):
                 process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     _drain(events, progress, say)
-    return walls
 
 
 def place(out: Path, arm: str, seed: int) -> Path:
@@ -59,14 +84,23 @@ def place(out: Path, arm: str, seed: int) -> Path:
     return out / "developments" / f"{arm}-{seed}"
 
 
-def _reference(arm) -> str | None:
+def reference(arm) -> str | None:
+    """The arm whose number of synapses this arm keeps, if it is such a control."""
     return getattr(arm, "density_of", None)
 
 
-def _quotas(out: Path, kind, protocol, arm, seed: int, say):
+def _ready(todo, free: int) -> list:
+    """What may begin now: at most `free`, and no control before its reference has ended."""
+    ready = [job for job in todo if reference(job[1]) is None
+             or f"{reference(job[1])}-{job[2]}" in job[0].walls]
+    return ready[: max(0, free)]
+
+
+def _quotas(run: Begun, arm, seed: int, say):
     """What the reference arm had left after each step, for a control that keeps as many."""
-    reference = _reference(arm)
-    return None if reference is None else kind.quotas(records(place(out, reference, seed), protocol.epochs - 1, say))
+    if reference(arm) is None:
+        return None
+    return run.kind.quotas(records(place(run.out, reference(arm), seed), run.protocol.epochs - 1, say))
 
 
 def _live_in_worker(request, arm, seed, folder, quotas) -> float:

@@ -6,7 +6,7 @@ import base64
 import inspect
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from dpap_bio.atomic import write_text_atomically
 from dpap_bio.figures import draw
 from dpap_bio.measures import MEASURES
 
-__all__ = ["FIGURES", "Picture", "draw", "page", "write"]
+__all__ = ["FIGURES", "MARKS", "Picture", "basis", "draw", "page", "pictures_of", "write"]
 
 FIGURES = ("density", "survival", "weights", "connectivity", "raster", "readout")  # of a protocol that names none
-_MARKS = {judge.PASSED: "\N{CHECK MARK}", judge.FAILED_AS_IT_MUST: "\N{CHECK MARK}", judge.FAILED: "\N{BALLOT X}",
+MARKS = {judge.PASSED: "\N{CHECK MARK}", judge.FAILED_AS_IT_MUST: "\N{CHECK MARK}", judge.FAILED: "\N{BALLOT X}",
           judge.PASSED_BUT_MUST_FAIL: "\N{BALLOT X}"}
 
 
@@ -52,10 +52,23 @@ def write(folder: Path) -> Path:
     """
     folder = Path(folder)
     run = results.load(folder / "run.nc")
-    pictures = [_picture(name, run, folder) for name in results.protocol_file(run).figures or FIGURES]
+    pictures = [_picture(name, run, folder) for name in _figures(run)]
+    said = {p.name: {"caption": p.caption, "alt": p.alt, "problem": p.problem} for p in pictures}
+    write_text_atomically(folder / "captions.json", json.dumps(said, indent=1) + "\n")
     path = folder / "report.html"
     write_text_atomically(path, page(run, pictures, _walls(folder)))
     return path
+
+
+def pictures_of(folder: Path) -> list[Picture]:
+    """The figures of a run folder as `write` left them."""
+    said = json.loads((folder / "captions.json").read_text(encoding="utf-8"))
+    return [Picture(name, b"" if text["problem"] else (folder / f"{Path(name).stem}.png").read_bytes(), **text)
+            for name, text in said.items()]
+
+
+def _figures(run: xr.DataTree) -> Sequence[str]:
+    return results.protocol_file(run).figures or (FIGURES if run.attrs["kind"] == "development" else ())
 
 
 def page(run: xr.DataTree, pictures: list[Picture], walls: Mapping[str, float] | None = None) -> str:
@@ -77,8 +90,8 @@ def page(run: xr.DataTree, pictures: list[Picture], walls: Mapping[str, float] |
         run=run.attrs, seeds=json.loads(run.attrs["seeds"]), overrides=json.loads(run.attrs["overrides"]),
         versions=json.loads(run.attrs["versions"]), note=results.protocol_file(run).note, arms=_rows(run["arms"]),
         stages=_rows(run["stages"]) if "stages" in run.children else [], lived=read.arms(run), stopped=_stopped(run),
-        verdicts=verdicts, marks=_MARKS,
-        count=_count(verdicts), how=_how, basis=lambda source, chosen: _basis(source, chosen, known),
+        verdicts=verdicts, marks=MARKS,
+        count=_count(verdicts), how=_how, basis=lambda source, chosen: basis(source, chosen, known),
         pictures=pictures, parameters=_rows(run["parameters"]), walls=dict(walls or {}),
         references=_references(run, known),
     )
@@ -128,7 +141,7 @@ def _how(verdict) -> str:
     return " ".join((text or "").split("\n\n")[0].split()) + (f" ({args})" if args else "")
 
 
-def _basis(source: str, chosen: str, known) -> dict[str, str]:
+def basis(source: str, chosen: str, known) -> dict[str, str]:
     """Why a number is what it is: a source with its link, or a reason."""
     keys = cite.keys_in(source)
     entry = known.get(keys[0]) if keys else None

@@ -21,9 +21,10 @@ from pathlib import Path
 
 from dpap_bio import store
 from dpap_bio.living import STOPPED, Progress, Request, Say, records
-from dpap_bio.pool import develop_all, place
+from dpap_bio.pool import Begun, develop_all, place
 
-__all__ = ["Progress", "Request", "machine", "new_folder", "read_info", "resume", "start", "versions"]
+__all__ = ["Progress", "Request", "begin", "conclude", "finished", "machine", "new_folder", "read_info", "reopen",
+           "resume", "start", "versions"]
 
 
 def new_folder(root: Path, name: str) -> Path:
@@ -44,16 +45,8 @@ def start(request: Request, out: Path, *, jobs: int | None = None, say: Say = pr
     """
     if (out / "run.json").exists():
         raise FileExistsError(f"{out} holds a run already: give another --out, or `dpap resume {out}`")
-    kind, protocol = request.load()
-    request = replace(request, target=kind.target(protocol, request.target), seeds=tuple(protocol.seeds),
-                      size=protocol.size)
     with store.Lock(out):
-        _write_json(out / "run.json", {
-            "schema": "dpap-run-folder/1", "status": "begun", "request": asdict(request), "begun": _now(),
-            "texts": {n: _sha(t) for n, t in protocol.texts.items()}, "versions": versions(), "machine": machine(),
-            "wall_s": {},
-        })
-        return _finish(request, kind, protocol, out, jobs, say, progress)
+        return _finish(begin(request, out), jobs, say, progress)
 
 
 def resume(out: Path, *, jobs: int | None = None, say: Say = print,
@@ -63,18 +56,62 @@ def resume(out: Path, *, jobs: int | None = None, say: Say = print,
     Raises
         ValueError   there is no run, or its protocol or model files changed since it began
     """
-    info = read_info(out)
-    if info["status"] == "finished":
+    if finished(out):
         say(f"{out}: this run is finished already")
         return out / "run.nc"
+    begun = reopen(out)
+    with store.Lock(out):
+        return _finish(begun, jobs, say, progress)
+
+
+def begin(request: Request, out: Path) -> Begun:
+    """Write down in a folder, whose lock is held, what is asked for; nothing is lived yet."""
+    kind, protocol = request.load()
+    request = replace(request, target=kind.target(protocol, request.target), seeds=tuple(protocol.seeds),
+                      size=protocol.size)
+    _write_json(out / "run.json", {
+        "schema": "dpap-run-folder/1", "status": "begun", "request": asdict(request), "begun": _now(),
+        "texts": {n: _sha(t) for n, t in protocol.texts.items()}, "versions": versions(), "machine": machine(),
+        "wall_s": {},
+    })
+    return Begun(request, kind, protocol, out)
+
+
+def reopen(out: Path) -> Begun:
+    """A run that was begun, if its files are still what they were.
+
+    Raises
+        ValueError   there is no run, or its protocol or model files changed since it began
+    """
+    info = read_info(out)
     request = _request_of(info)
     kind, protocol = request.load()
     now = {n: _sha(t) for n, t in protocol.texts.items()}
     changed = sorted(n for n in {*now, *info["texts"]} if now.get(n) != info["texts"].get(n))
     if changed:
         raise ValueError(f"{changed[0]} changed since the run in {out} began: put it back, or begin a new run")
-    with store.Lock(out):
-        return _finish(request, kind, protocol, out, jobs, say, progress)
+    return Begun(request, kind, protocol, out)
+
+
+def finished(out: Path) -> bool:
+    """Whether the run in a folder has its results and its report."""
+    return read_info(out)["status"] == "finished"
+
+
+def conclude(out: Path, walls: Mapping[str, float], say: Say = print) -> None:
+    """Make the results and the report of a run of which everything was lived; its lock is held by who lived it."""
+    from dpap_bio import report
+
+    begun = reopen(out)
+    _collect(begun.request, begun.protocol, out, say)
+    info = read_info(out)
+    info["wall_s"] |= walls
+    info |= {"status": "developed", "ended": _now(), "sha256": {"run.nc": _sha_file(out / "run.nc")}}
+    _write_json(out / "run.json", info)
+    report.write(out)
+    info["status"] = "finished"
+    _write_json(out / "run.json", info)
+    shutil.rmtree(out / "developments", ignore_errors=True)
 
 
 def read_info(out: Path) -> dict:
@@ -91,20 +128,10 @@ def read_info(out: Path) -> dict:
         raise ValueError(f"{out / 'run.json'} is damaged: the run cannot be resumed, begin a new one") from None
 
 
-def _finish(request, kind, protocol, out: Path, jobs, say, progress) -> Path:
-    from dpap_bio import report
-
-    walls = develop_all(request, kind, protocol, out, jobs or os.cpu_count() or 1, say, progress or (lambda p: None))
-    _collect(request, protocol, out, say)
-    info = read_info(out)
-    info["wall_s"] |= walls
-    info |= {"status": "developed", "ended": _now(), "sha256": {"run.nc": _sha_file(out / "run.nc")}}
-    _write_json(out / "run.json", info)
-    report.write(out)
-    info["status"] = "finished"
-    _write_json(out / "run.json", info)
-    shutil.rmtree(out / "developments", ignore_errors=True)
-    return out / "run.nc"
+def _finish(begun: Begun, jobs, say, progress) -> Path:
+    develop_all([begun], jobs or os.cpu_count() or 1, say, progress or (lambda p: None))
+    conclude(begun.out, begun.walls, say)
+    return begun.out / "run.nc"
 
 
 def _collect(request, protocol, out: Path, say) -> None:

@@ -189,6 +189,7 @@ class ProtocolFile(Strict):
     schema_: Literal["dpap-protocol/1"] = Field(alias="schema")
     title: str
     note: str = ""
+    validation: bool = False
     model: Word
     seeds: list[Annotated[int, Field(ge=0, le=2**31 - 1)]] = Field(min_length=1)
     stages: list[Stage] = Field(min_length=1)

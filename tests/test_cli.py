@@ -367,15 +367,3 @@ with watching() as (say, tell):
     text = shown.decode()
     assert "begun [bold]" in text
     assert "main seed 1 | age 2 day | 61 % of synapses | 7.9 Hz" in text and "random seed 2 | age 2 day" in text
-
-
-@pytest.mark.slow
-def test_validate_runs_each_protocol_and_exits_1_if_any_criterion_fails(tmp_path):
-    tiny.write(tmp_path)
-    (tmp_path / "harder.toml").write_text(tiny.PROTOCOL.replace("[0.05, 1.0]", "[0.0, 0.01]"), encoding="utf-8")
-    words = [sys.executable, "-m", "dpap_bio.cli", "validate", "./tiny.toml", "./harder.toml", "--size", "full"]
-    run = subprocess.run([*words, "--out", "all"], cwd=tmp_path, text=True, capture_output=True)
-    assert run.returncode == 1, run.stderr
-    lines = run.stdout.splitlines()
-    assert lines[0] == "./tiny.toml (full)" and lines[1].startswith("passed")
-    assert lines[3] == "./harder.toml (full)" and lines[4].startswith("failed")
