@@ -1,0 +1,141 @@
+"""A deep network from a model: layers of weights, norm, cells and pooling; what is dead is zero and stays zero.
+
+All T steps go through a layer at once, as T * B samples. What is the same in every step (an image under direct
+encoding) is computed once and held by the first cells. The read-out is the mean over the steps: of the spikes of the
+last layer, or of its currents, which are then computed from the mean spikes, once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dpap_bio.deep.cells import Cell
+from dpap_bio.deep.model import DeepModel, LayerSpec
+from dpap_bio.deep.pool import max_pool
+from dpap_bio.newborn import generator
+
+EPS, MOMENTUM = 1e-5, 0.1  # of batch norm, PyTorch's and the DPAP reference code's own
+
+
+class Layer(nn.Module):
+    """One layer: weights (out, in) or (out, in, k, k), batch norm or bias, cells, pooling.
+
+    mask     (weights' shape) bool, or None   False is a dead synapse; None: all alive
+    alive    (out,) bool, or None             False is a dead unit: no norm, no bias, no spikes
+    unit_id  (out,) int64                     which unit of the full network each one is; lasts for life
+    """
+
+    def __init__(self, spec: LayerSpec, n_in: int):
+        super().__init__()
+        self.spec = spec
+        form = (spec.units, n_in) if spec.kind == "fc" else (spec.units, n_in, spec.kernel, spec.kernel)
+        self.weight = nn.Parameter(torch.zeros(form))
+        self.shift = nn.Parameter(torch.zeros(spec.units))
+        if spec.norm:
+            self.gain = nn.Parameter(torch.ones(spec.units))
+            self.register_buffer("mean", torch.zeros(spec.units))
+            self.register_buffer("variance", torch.ones(spec.units))
+        self.cell = Cell(spec.cell)
+        self.register_buffer("unit_id", torch.arange(spec.units))
+        self.register_buffer("mask", None)
+        self.register_buffer("alive", None)
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    def current(self, x: Tensor) -> Tensor:
+        """Input currents of the cells (n, out, ...) from what the layer receives (n, in, ...)."""
+        weight = self.weight if self.mask is None else self.weight * self.mask
+        bias = None if self.spec.norm else self.shift
+        if self.spec.kind == "fc":
+            x = F.linear(x.flatten(1), weight, bias)
+        else:
+            x = F.conv2d(x, weight, bias, padding=self.spec.padding)
+        if self.spec.norm:
+            x = F.batch_norm(x, self.mean, self.variance, self.gain, self.shift, self.training, MOMENTUM, EPS)
+        if self.alive is not None:  # after the norm: a dead unit must not live on its shift
+            x = x * self.alive.view(-1, *[1] * (x.ndim - 2))
+        return self.pooled(x) if self.spec.pool_of == "current" else x
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """The maps after pooling."""
+        if self.spec.pool == 1:
+            return x
+        if self.spec.pool_by == "mean":
+            return F.avg_pool2d(x, self.spec.pool)
+        if self.spec.pool != 2:
+            return F.max_pool2d(x, self.spec.pool)
+        return max_pool(x)
+
+
+class DeepNetwork(nn.Module):
+    """The layers of a deep model, one after the other."""
+
+    def __init__(self, model: DeepModel):
+        super().__init__()
+        self.model = model
+        n_in, layers = model.input[0], []
+        for spec in model.layers:
+            layers.append(Layer(spec, n_in if spec.kind == "conv" else math.prod(spec.shape)))
+            n_in = spec.units
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor, see: Callable | None = None) -> Tensor:
+        """Read-out (B, classes) of images (B, C, H, W), or of frames (T * B, C, H, W) where the encoding says so.
+
+        Arguments
+            x    float              what the first layer receives: analog, spikes or counts
+            see  f(layer, received, spikes, constant): called for each layer that fires, with what it received (after
+                 pooling of the layer before) and its spikes (before pooling), (T * B, ...) or (B, ...) if constant
+        """
+        steps, constant = self.model.steps, self.model.encoding == "direct"
+        for layer in self.layers:
+            if layer.spec.cell.kind == "current":
+                if not constant and steps > 1:
+                    x = x.view(steps, -1, *x.shape[1:]).mean(0)
+                return layer.current(x)
+            spikes = layer.cell(layer.current(x), steps, constant)
+            if see is not None:
+                see(layer, x, spikes, constant)
+            constant = False
+            x = layer.pooled(spikes) if layer.spec.pool_of == "spikes" else spikes
+        return x.view(steps, -1, *x.shape[1:]).mean(0)
+
+    def prunable(self) -> list[Layer]:
+        """All layers but the classifier."""
+        return list(self.layers)[:-1]
+
+    @torch.no_grad()
+    def grow(self, seed: int) -> DeepNetwork:
+        """Give every layer its start weights: uniform within 1 / sqrt(fan-in), biases alike, norm at rest."""
+        for layer in self.layers:
+            rng = generator(seed, -1, f"weights.{layer.name}")
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            layer.weight.copy_(torch.from_numpy(rng.uniform(-bound, bound, layer.weight.shape).astype(np.float32)))
+            if not layer.spec.norm:
+                layer.shift.copy_(torch.from_numpy(rng.uniform(-bound, bound, layer.shift.shape).astype(np.float32)))
+        return self
+
+
+def encoded(images: Tensor, model: DeepModel, rng: np.random.Generator | None = None) -> Tensor:
+    """What the first layer receives.
+
+    Arguments
+        images  (B, C, H, W) float, or (B, T, C, H, W) for frames     normalised; for rate encoding in [0, 1]
+        rng     for rate encoding: each pixel fires in each step with its intensity as chance
+    Returns
+        (B, C, H, W) under direct encoding, else (T * B, C, H, W)
+    """
+    if model.encoding == "direct":
+        return images
+    if model.encoding == "frames":
+        return images.transpose(0, 1).flatten(0, 1)
+    chance = torch.from_numpy(rng.random((model.steps, *images.shape), dtype=np.float32)).to(images.device)
+    return (chance < images).to(images.dtype).flatten(0, 1)
