@@ -34,7 +34,7 @@ _STIMULI = {
 _READOUT = ("pedregosa2011",)
 _MEASURES = {
     "selectivity_gain": ("vinje2000", "treves1991", "rolls1995"), "readout": _READOUT, "readout_raw": _READOUT,
-    "readout_difference": _READOUT,
+    "readout_difference": _READOUT, "fit_error": ("pfister2006",),
 }
 _FIGURES = {"survival": ("kaplan1958",), "readout": ("wilson1927", "vinje2000", *_READOUT)}
 
@@ -104,6 +104,11 @@ def uses(run: xr.DataTree) -> dict[str, list[str]]:
     for shown in [*chain(*given), *(p.stimulus for p in getattr(protocol, "probes", []))]:
         images = (shown.model_extra or {}).get("images")
         note(_STIMULI.get(images if images in _STIMULI else shown.kind, ()), f"stimulus {shown.kind}")
+    shared = getattr(protocol, "conditions", None)
+    for name, column in (shared.columns if shared else {}).items():
+        note(keys_in(column.source or ""), f"column {name} of the conditions")
+    if shared and shared.recorded:
+        note(("chindemi2022",), f"recorded table {shared.recorded}")
     for criterion in protocol.criteria:
         note(keys_in(criterion.source or ""), f"bounds of {criterion.measure}")
         note(_MEASURES.get(criterion.measure, ()), f"measure {criterion.measure}")

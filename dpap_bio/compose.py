@@ -50,8 +50,11 @@ class Composer(Checks):
             if end not in self.spec.populations:
                 near = did_you_mean(end, self.spec.populations)
                 self.fail(f"projections.{name}: there is no population {end!r}{near}")
-        if self.spec.populations[spec.target].stimulated:
-            self.fail(f"projections.{name}.to: {spec.target!r} is stimulated from outside and cannot be a target")
+        forced = self.spec.populations[spec.target].stimulated
+        sizes = [self.spec.populations[end].size for end in (spec.source, spec.target)]
+        if spec.connect.one_to_one and sizes[0] != sizes[1]:
+            self.fail(f"projections.{name}.connect.one_to_one: found {sizes[0]} and {sizes[1]} neurons, as many on "
+                      "both sides are wanted")
         delay = self._quantity(f"projections.{name}.delay", spec.delay)
         if delay < 0:
             self.fail(f"projections.{name}.delay: found {spec.delay!r}, a delay cannot be negative")
@@ -79,7 +82,10 @@ class Composer(Checks):
         random_start = {n for n, s in start.items() if isinstance(s, schema.Start)}
         keep = replace(plain, equations=tuple(e for e in equations if e.name not in random_start))
         held = tuple(e for e in equations if e.name in random_start)
-        code, arrivals, spikes = lift(keep, liftable)
+        if forced and target_parts:
+            self.fail(f"projections.{name}.to: {spec.target!r} is stimulated from outside: a mechanism that acts on "
+                      "the target neuron has none there")
+        code, arrivals, spikes = (keep, (), ()) if forced else lift(keep, liftable)
         code = replace(code, equations=code.equations + held)
         onto = {t.equation.name: f"{t.equation.name}_{name}_post" for t in spikes}
         for part in target_parts:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dpap_bio import doctor, newborn
-from dpap_bio import protocol as protocols
 from dpap_bio.backends import BACKENDS, choose_target
 from dpap_bio.development import SNAPSHOTS
 from dpap_bio.kind_development import total_steps
@@ -63,7 +62,7 @@ def estimate(request: Request, jobs: int | None = None, trial: bool = True) -> E
         jobs     developments side by side; None is one a core
         trial    False takes the time of a step from a table; True measures it where the network is small
     """
-    protocol = protocols.load(request.protocol, size=request.size, set_=request.set, seeds=request.seeds or None)
+    _, protocol = request.load()
     model = protocol.model(protocol.arms[0], protocol.stages[0])
     developments = len(protocol.arms) * len(protocol.seeds)
     jobs = min(jobs or os.cpu_count() or 1, developments)
@@ -117,6 +116,8 @@ def _synapses(model: Model, name: str, protocol: Protocol) -> tuple[int, int, in
     projection = model.projections[name]
     n_source, n_target = (model.populations[end].size for end in (projection.source, projection.target))
     possible = n_source * n_target - (0 if projection.connect.autapses else n_source)
+    if projection.connect.one_to_one:
+        possible = n_source
     first = share = projection.connect.share
     for rule, _, p in projection.rules:
         if rule.startswith("grow"):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from dpap_bio import measures_coding as coding
 from dpap_bio import measures_experiment as experiment
+from dpap_bio import measures_plasticity as plasticity
 from dpap_bio import measures_structure as structure
 from dpap_bio.complaint import did_you_mean as _near
 from dpap_bio.measures_coding import lifetime_sparseness, linear_readout, selectivity, wilson
@@ -27,7 +28,8 @@ class Arg:
 
     kind   "projection", "population", "probe", "stage", "arm" or "parameter": the name of one the protocol has;
            "scalar": a number that the experiment gives;
-           "share": a number above 0 and at most 1; "count": a whole number of at least 1; "odd": an odd one
+           "column" or "condition": the name of one of its conditions; "number": any; "share": above 0 and at most 1;
+           "count": a whole number of at least 1; "odd": an odd one
     """
 
     kind: str
@@ -70,6 +72,8 @@ _PROJECTION, _POPULATION, _PROBE, _STAGE = Arg("projection"), Arg("population"),
 _LAST = Arg("share", 0.2)
 _READOUT = {"train": _PROBE, "test": _PROBE, "after": Arg("stage", None)}
 _OF = {"projection": _PROJECTION}
+_COLUMN, _CONDITION, _SINCE = Arg("column"), Arg("condition"), {"since": Arg("stage", None)}
+_CURVE = {**_OF, "along": _COLUMN, "among": Arg("column", None), "equals": Arg("number", None), **_SINCE}
 
 MEASURES: dict[str, Measure] = {
     "density_maxima": Measure(structure.density_maxima, "1",
@@ -90,6 +94,23 @@ MEASURES: dict[str, Measure] = {
     "readout_raw": Measure(coding.readout_raw, "%", _READOUT),
     "readout_difference": Measure(coding.readout_difference, "points",
                                   {"over": Arg("arm"), "population": _POPULATION, **_READOUT}, per="run"),
+    "change_at": Measure(plasticity.change_at, "1", {**_OF, "condition": _CONDITION, **_SINCE}),
+    "change_difference": Measure(plasticity.change_difference, "1",
+                                 {**_OF, "condition": _CONDITION, "minus": _CONDITION, **_SINCE}),
+    "largest_error": Measure(plasticity.largest_error, "1", {**_OF, "against": _COLUMN, **_SINCE}),
+    "fit_error": Measure(plasticity.fit_error, "1", {**_OF, "data": _COLUMN, "sem": _COLUMN}),
+    "explained": Measure(plasticity.explained, "conditions",
+                         {**_OF, "data": _COLUMN, "sem": _COLUMN, "times": Arg("number", 2.0)}),
+    "in_bands": Measure(plasticity.in_bands, "conditions", {**_OF, "low": _COLUMN, "high": _COLUMN, **_SINCE}),
+    "off_theory": Measure(plasticity.off_theory, "conditions", {
+        **_OF, "theory": _COLUMN, "share": Arg("share", 0.08), "errors": Arg("number", 3.0), **_SINCE}),
+    "window_error": Measure(plasticity.window_error, "1", {**_OF, "along": _COLUMN, "pairs": Arg("count")}),
+    "window_decay": Measure(plasticity.window_decay, "ms", {**_OF, "along": _COLUMN, "side": Arg("number")}),
+    "window_height": Measure(plasticity.window_height, "1", {**_OF, "along": _COLUMN, "side": Arg("number")}),
+    "zero_crossing": Measure(plasticity.zero_crossing, "Hz", _CURVE),
+    "crossing_ratio": Measure(plasticity.crossing_ratio, "1", {
+        **_CURVE, "among": _COLUMN, "equals": Arg("number"), "over": Arg("number")}),
+    "lowest_at": Measure(plasticity.lowest_at, "Hz", _CURVE),
     "outcome": Measure(experiment.outcome, "*", {"of": Arg("scalar")}, kind="experiment"),
 }
 
@@ -127,7 +148,7 @@ def check(measure: str, args: Mapping[str, Any], protocol, model) -> None:
 
 
 def _check_value(where: str, kind: str, value, protocol, model) -> None:
-    if kind in ("share", "count", "odd"):
+    if kind in ("share", "count", "odd", "number"):
         _check_number(where, kind, value)
         return
     names = _names(kind, protocol, model)
@@ -141,10 +162,10 @@ def _check_value(where: str, kind: str, value, protocol, model) -> None:
 def _check_number(where: str, kind: str, value) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     whole = number and value == int(value) and value >= 1
-    fits = {"share": number and 0 < value <= 1, "count": whole, "odd": whole and value % 2 == 1}[kind]
+    fits = {"share": number and 0 < value <= 1, "count": whole, "odd": whole and value % 2 == 1, "number": number}[kind]
     if not fits:
         wanted = {"share": "a number above 0 and at most 1", "count": "a whole number of at least 1",
-                  "odd": "an odd whole number of at least 1"}[kind]
+                  "odd": "an odd whole number of at least 1", "number": "a number"}[kind]
         raise ValueError(f"{where}: found {value!r}, {wanted} is wanted")
 
 
@@ -158,6 +179,10 @@ def _names(kind: str, protocol, model) -> list[str]:
         return [name for name, p in model.populations.items() if not p.stimulated]
     if kind == "probe":
         return [p.name for p in protocol.probes]
+    if kind == "column":
+        return list(protocol.conditions.columns) if protocol.conditions else []
+    if kind == "condition":
+        return list(protocol.conditions.names) if protocol.conditions else []
     if kind == "stage":
         return [s.name for s in protocol.stages]
     if kind == "arm":

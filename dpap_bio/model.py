@@ -73,7 +73,7 @@ class Model:
 
 
 def load(name: str, *, set_: Mapping | None = None, replace_rules: Mapping[str, str] | None = None,
-         beside: Path | None = None) -> Model:
+         beside: Path | None = None, copies: int | None = None) -> Model:
     """Read and check a model file and its mechanisms.
 
     Arguments
@@ -82,6 +82,7 @@ def load(name: str, *, set_: Mapping | None = None, replace_rules: Mapping[str, 
                        "input.size" -> int
         replace_rules  rule name -> other rule's name, "none" to take it out (control arms)
         beside         folder that relative paths start from
+        copies         as many copies of a model that has one neuron a population, connected one to one, side by side
     Raises
         FileNotFoundError, ValueError   one sentence: file, key, what was found, what was wanted
     """
@@ -89,4 +90,19 @@ def load(name: str, *, set_: Mapping | None = None, replace_rules: Mapping[str, 
     text, spec = schema.read(path, schema.ModelFile)
     from dpap_bio.compose import Composer
 
-    return Composer(path, text, spec, set_ or {}, replace_rules or {}).compose()
+    composer = Composer(path, text, spec, set_ or {}, replace_rules or {})
+    if copies is not None:
+        _multiply(composer, copies)
+    return composer.compose()
+
+
+def _multiply(composer, copies: int) -> None:
+    for name, population in composer.spec.populations.items():
+        if population.size != 1:
+            composer.fail(f"populations.{name}.size: found {population.size}, 1 is wanted: a protocol with conditions "
+                          "makes a copy for each")
+        population.size = copies
+    for name, projection in composer.spec.projections.items():
+        if not projection.connect.one_to_one:
+            composer.fail(f"projections.{name}.connect: one_to_one = true is wanted: a protocol with conditions makes "
+                          "a copy for each")

@@ -102,7 +102,10 @@ def _draw(start, parameters, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _connect(connect: schema.Connect, n_source: int, n_target: int, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Each possible pair with probability `share`, sorted by (pre, post), in memory of the size of the result."""
+    """Each possible pair with probability `share`, or one to one, sorted by (pre, post), in memory of the result."""
+    if connect.one_to_one:
+        each = np.arange(n_source)
+        return each, each.copy()
     pre, post = draw(n_target, n_source, connect.share, rng)
     keep = slice(None) if connect.autapses else pre != post
     return pre[keep], post[keep]

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from dpap_bio import results_read as read
+from dpap_bio.conditions import table
 from dpap_bio.results_parameters import column_units, in_force
 from dpap_bio.results_schema import SCHEMA, labelled
 
@@ -21,6 +22,8 @@ def groups(protocol, records: Mapping[tuple[str, int], Sequence[Mapping]]) -> di
     """
     model = protocol.model(protocol.arms[0], protocol.stages[0])
     found = {"parameters": labelled("parameters", in_force(protocol, model)), "stages": _stages(protocol, model)}
+    if protocol.conditions is not None:
+        found["conditions"] = labelled("conditions", table(protocol.conditions), protocol.conditions.units)
     for (arm, seed), epochs in records.items():
         units = column_units(protocol.model(protocol.arm(arm), protocol.stages[0]))
         found |= _development(read.place(arm, seed), epochs, units)

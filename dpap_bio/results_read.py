@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-NOT_ARMS = ("files", "parameters", "stages", "arms", "criteria")
+NOT_ARMS = ("files", "parameters", "stages", "conditions", "arms", "criteria")
 
 
 class NotApplicable(ValueError):

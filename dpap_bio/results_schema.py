@@ -64,6 +64,10 @@ SCHEMA: dict[str, dict[str, Column]] = {
         days     | f | day  | developmental time that an epoch stands for
         stimulus | U | name | kind and parameters of the stimulus
         changes  | U | name | JSON object: parameters set in this stage"""),
+    "conditions": _columns("condition", """
+        condition | U | name | condition of the experiment, side by side with the others
+        copies    | i | 1    | copies of the network in this condition: one neuron of each population each
+        *         | f | *    | what differs between the conditions, or what was published of them"""),
     "arms": _columns("arm", """
         arm     | U | name | arm of the protocol
         title   | U | name | what the arm is

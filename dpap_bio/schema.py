@@ -75,8 +75,17 @@ class Population(Strict):
 
 
 class Connect(Strict):
-    share: Annotated[Number, Field(ge=0, le=1)]
+    """Each pair with probability `share`, or neuron k to neuron k."""
+
+    share: Annotated[Number, Field(ge=0, le=1)] = 1.0
     autapses: bool = True
+    one_to_one: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self):
+        if self.one_to_one == ("share" in self.model_fields_set):
+            raise ValueError("one of share = 0.5 and one_to_one = true is wanted")
+        return self
 
 
 class ProjectionSpec(Strict):
@@ -145,13 +154,33 @@ class Probe(Strict):
 
 
 class Arm(Strict):
-    """A control: the same protocol with some rules replaced ("none" removes one) or parameters set."""
+    """A control: the same protocol with another model, some rules replaced ("none" removes one) or parameters set."""
 
     name: Name
     title: str
+    model: Word | None = None
     replace: dict[Word, Word] = {}
     set: dict[Word, NumberOrText] = {}
     density_of: Name | None = None
+
+
+class Condition(Strict):
+    """What differs between the conditions of an experiment, a number for each, and where it is from if published."""
+
+    values: list[Number] = Field(min_length=1)
+    unit: Word = "1"
+    source: Word | None = None
+    chosen: str | None = None
+    evidence: Literal["verified", "from memory", "computed"] | None = None
+
+
+class Conditions(Strict):
+    """An experiment in many conditions side by side: each is a copy of the model, which has one neuron a population."""
+
+    copies: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    names: list[Name] = []
+    recorded: Name | None = None
+    columns: dict[Name, Condition] = {}
 
 
 class Criterion(Strict):
@@ -183,6 +212,7 @@ class Size(Strict):
     arms: list[Name] | None = None
     set: dict[Word, NumberOrText] = {}
     probes: dict[Word, dict[Word, Scalar]] = {}
+    copies: Annotated[int, Field(ge=1)] | None = None
 
 
 class ProtocolFile(Strict):
@@ -192,6 +222,7 @@ class ProtocolFile(Strict):
     validation: bool = False
     model: Word
     seeds: list[Annotated[int, Field(ge=0, le=2**31 - 1)]] = Field(min_length=1)
+    conditions: Conditions | None = None
     stages: list[Stage] = Field(min_length=1)
     probes: list[Probe] = []
     arms: list[Arm] = []

@@ -55,8 +55,8 @@ def protocol_text(name: str, set_: Mapping | None = None) -> str:
              f"{protocol.epochs} epochs, {protocol.age(protocol.epochs):g} day"]
     if set_:
         lines.append("set  " + _pairs(protocol.set))
-    return "\n".join([*lines, *_stages(protocol, model), *_probes(protocol, model), *_arms(protocol),
-                      *_criteria(protocol), *_sizes(protocol)])
+    return "\n".join([*lines, *_conditions(protocol), *_stages(protocol, model), *_probes(protocol, model),
+                      *_arms(protocol), *_criteria(protocol), *_sizes(protocol)])
 
 
 # -- a model -------------------------------------------------------------------------------------------------------
@@ -79,7 +79,8 @@ def _projection(projection: Projection) -> Iterator[str]:
     connect = projection.connect
     source, target = projection.source, projection.target
     yield (f"projection {projection.name}: {source} -> {target}, delay {projection.delay * 1e3:g} ms, "
-           f"{connect.share:.0%} of the pairs" + ("" if connect.autapses else " without autapses"))
+           + ("one to one" if connect.one_to_one else f"{connect.share:.0%} of the pairs")
+           + ("" if connect.autapses else " without autapses"))
     place = {t.equation.name: f"one per neuron of {source}, fed by arriving spikes" for t in projection.arrivals}
     left = {e.name for e in projection.code.equations} | set(place)
     place |= {e.name: f"one per neuron of {target}, called {e.name}_{projection.name} there"
@@ -146,6 +147,15 @@ def _block(title: str, lines) -> Iterator[str]:
 # -- a protocol ----------------------------------------------------------------------------------------------------
 
 
+def _conditions(protocol: Protocol) -> Iterator[str]:
+    if (found := protocol.conditions) is not None:
+        yield f"\nconditions side by side: {found.n}, {found.copies} copies of each"
+        if found.names:
+            yield f"  names: {', '.join(found.names)}"
+        for name, values in found.columns.items():
+            yield f"  {name} [{found.units[name]}]: {', '.join(f'{v:g}' for v in values)}"
+
+
 def _stages(protocol: Protocol, model: Model) -> Iterator[str]:
     yield "\nstages"
     for s in protocol.stages:
@@ -165,7 +175,8 @@ def _probes(protocol: Protocol, model: Model) -> Iterator[str]:
 def _arms(protocol: Protocol) -> Iterator[str]:
     yield "\narms"
     for arm in protocol.arms:
-        changes = [f"{old} -> {new}" for old, new in arm.replace.items()]
+        changes = [f"model {arm.model}"] if arm.model else []
+        changes += [f"{old} -> {new}" for old, new in arm.replace.items()]
         changes += [f"set {_pairs(arm.set)}"] if arm.set else []
         changes += [f"as many synapses as in {arm.density_of}"] if arm.density_of else []
         yield f"  {arm.name}: {arm.title}" + (f" ({'; '.join(changes)})" if changes else "")

@@ -11,6 +11,7 @@ from dpap_bio.stimuli_digits import digits
 from dpap_bio.stimuli_noise import correlated, poisson, silence
 from dpap_bio.stimuli_patterns import bars, bumps, gratings
 from dpap_bio.stimuli_recorded import nmnist, recording
+from dpap_bio.stimuli_repeated import repeated
 from dpap_bio.stimuli_waves import waves
 
 __all__ = ["STIMULI", "Spikes", "Stimulus", "quieted"]
@@ -25,10 +26,12 @@ class Stimulus:
     fn        f(n_neurons, n_steps, dt, rng, **parameters) -> Spikes
     needs     parameter of fn -> unit its value arrives in: "Hz", "s", "m", "1", ..., or "name" for text
     units     the same, with `silent` and `silent_keep` (see `quieted`), which every kind takes
+    each      parameters that may differ between neurons: one number, or an array (n_neurons,)
     defaults  parameter -> value where it is not given; a parameter without one is required
     """
     fn: Callable[..., Spikes]
     needs: Mapping[str, str]
+    each: tuple[str, ...] = ()
     units: Mapping[str, str] = field(init=False)
     defaults: Mapping[str, Any] = field(init=False)
 
@@ -52,6 +55,8 @@ class Stimulus:
         for k, value in params.items():
             if k not in self.units:
                 raise ValueError(f"stimulus {kind} has no parameter {k!r}; it takes {', '.join(self.units)}")
+            if isinstance(value, np.ndarray) and k in self.each and value.dtype.kind == "f" and value.ndim == 1:
+                continue
             named = self.units[k] == "name"
             fits = isinstance(value, str if named else int | float | np.number) and not isinstance(value, bool)
             if not fits and not (value is None and self.defaults.get(k, k) is None):
@@ -77,6 +82,9 @@ class Stimulus:
             FileNotFoundError       a recording or image set is not there
         """
         self.check(params)
+        for k, value in params.items():
+            if isinstance(value, np.ndarray) and len(value) != n_neurons:
+                raise ValueError(f"stimulus {self.fn.__name__}: {k} has {len(value)} values for {n_neurons} neurons")
         if not (n_neurons >= 1 and n_steps >= 1 and dt > 0):
             raise ValueError(f"stimulus {self.fn.__name__}: {n_neurons} neurons, {n_steps} steps of {dt} s; "
                              "wanted at least one of each, of some length")
@@ -128,7 +136,9 @@ _PAUSED = {"rate": "Hz", "window": "s", "gap": "s", "background": "Hz"}
 
 STIMULI = {
     "silence": Stimulus(silence, _WINDOW),
-    "poisson": Stimulus(poisson, {"rate": "Hz", **_WINDOW}),
+    "poisson": Stimulus(poisson, {"rate": "Hz", **_WINDOW}, each=("rate",)),
+    "repeated": Stimulus(repeated, {"rate": "Hz", "repeats": "1", "shift": "s", "spikes": "1", "interval": "s",
+                                    "start": "s", **_WINDOW}, each=("rate", "repeats", "shift", "spikes", "interval")),
     "correlated": Stimulus(correlated, {"rate": "Hz", "correlation": "1", "groups": "1", "share": "1", "jitter": "s",
                                         **_WINDOW}),
     "waves": Stimulus(waves, {"rate": "Hz", "interval": "s", "speed": "m/s", "width": "m", "spacing": "m",

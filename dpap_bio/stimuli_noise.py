@@ -17,10 +17,17 @@ def poisson(n_neurons, n_steps, dt, rng, *, rate, window=0.1):
     """Every neuron fires independently, with chance rate * dt in each step.
 
     Arguments
-        rate    float, Hz   of each neuron; rate * dt <= 0.5
+        rate    float, Hz   of each neuron, one number or one a neuron; rate * dt <= 0.5
         window  float, s    length of the windows without a class that tile the epoch
     """
-    step, neuron = draw(n_neurons, n_steps, chance(rate, dt), rng)
+    rate = np.asarray(rate, float)
+    at_least("rate", rate.min(), 0, "Hz")
+    highest, share = float(rate.max()), None
+    if rate.ndim and highest > 0:
+        def share(step, neuron):
+            return rate[neuron] / highest
+
+    step, neuron = draw(n_neurons, n_steps, chance(highest, dt), rng, share)
     return Spikes(step, neuron, n_neurons, n_steps, dt, **tiles(n_steps, dt, window))
 
 
