@@ -12,7 +12,7 @@ from pydantic import Field
 from dpap_bio import library, schema
 from dpap_bio.complaint import did_you_mean
 from dpap_bio.deep.cellspec import CellSpec
-from dpap_bio.schema_values import Name, Parameter, Strict, Word
+from dpap_bio.schema_values import Name, Parameter, Strict
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 

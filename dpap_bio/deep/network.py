@@ -87,23 +87,28 @@ class DeepNetwork(nn.Module):
             n_in = spec.units
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, x: Tensor, see: Callable | None = None) -> Tensor:
+    def forward(self, x: Tensor, see: Callable | None = None, potential: bool = False) -> Tensor:
         """Read-out (B, classes) of images (B, C, H, W), or of frames (T * B, C, H, W) where the encoding says so.
 
         Arguments
             x    float              what the first layer receives: analog, spikes or counts
-            see  f(layer, received, spikes, constant): called for each layer that fires, with what it received (after
-                 pooling of the layer before) and its spikes (before pooling), (T * B, ...) or (B, ...) if constant
+            see  f(layer, received, fired, constant), called for each layer: what it received (after pooling of the layer
+                 before) and its spikes (before pooling), (T * B, ...) or received (B, ...) if constant; a read-out of
+                 currents fires None
+            potential  bool          `see` is given the membrane potentials before reset instead of the spikes
         """
         steps, constant = self.model.steps, self.model.encoding == "direct"
         for layer in self.layers:
             if layer.spec.cell.kind == "current":
+                if see is not None:
+                    see(layer, x, None, constant)
                 if not constant and steps > 1:
                     x = x.view(steps, -1, *x.shape[1:]).mean(0)
                 return layer.current(x)
-            spikes = layer.cell(layer.current(x), steps, constant)
+            spikes = layer.cell(layer.current(x), steps, constant, potential)
+            spikes, shown = spikes if potential else (spikes, spikes)
             if see is not None:
-                see(layer, x, spikes, constant)
+                see(layer, x, shown, constant)
             constant = False
             x = layer.pooled(spikes) if layer.spec.pool_of == "spikes" else spikes
         return x.view(steps, -1, *x.shape[1:]).mean(0)

@@ -1,0 +1,142 @@
+"""Death made real: what is dead is zero, what hangs on it goes too, and the network is cut down to what lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from dpap_bio.deep.bridge import living
+from dpap_bio.deep.network import DeepNetwork, Layer
+from dpap_bio.kinds import Unhealthy
+
+
+@torch.no_grad()
+def settle(net: DeepNetwork, *, final: bool) -> None:
+    """Draw the consequences of masks and dead units, until nothing changes.
+
+    Arguments
+        final  bool   True: a unit without live incoming or outgoing synapses is dead, its synapses on both sides with
+                      it, its norm and bias are zero. False: it may come back; it is dead while nothing reaches it, and
+                      keeps its norm
+    Raises
+        Unhealthy     a layer has no live unit left
+    """
+    layers = list(net.layers)
+    masks = [torch.ones_like(x.weight, dtype=torch.bool) if x.mask is None else x.mask.clone() for x in layers]
+    alive = [living(layer) for layer in layers]
+    while True:
+        before = [a.clone() for a in alive]
+        for k, layer in enumerate(layers[:-1]):
+            reached = masks[k].flatten(1).any(1)
+            if not final:
+                alive[k] = reached
+                continue
+            after = masks[k + 1].transpose(0, 1).flatten(1).any(1).view(len(alive[k]), -1).any(1)
+            alive[k] = alive[k] & reached & after
+            _fill(masks[k], ~alive[k])
+            _fill(masks[k + 1].transpose(0, 1), ~_ends(alive[k], layers[k + 1]))
+            if not alive[k].any():
+                raise Unhealthy(f"layer {layer.name} has died: no unit of it is left")
+        if all(torch.equal(a, b) for a, b in zip(alive, before, strict=True)):
+            break
+    for layer, mask, units in zip(layers, masks, alive, strict=True):
+        _silence(layer, mask, units, final)
+
+
+@torch.no_grad()
+def still(net: DeepNetwork, moments: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+    """Set the optimiser's moments of everything dead to zero, or momentum would bring it back."""
+    for layer in net.layers:
+        for name, dead in _dead(layer):
+            for moment in moments.get(f"layers.{_place(net, layer)}.{name}", ()):
+                moment.masked_fill_(dead, 0.0)
+
+
+@torch.no_grad()
+def compact(net: DeepNetwork, moments: Mapping[str, tuple[Tensor, Tensor]],
+            columns: Mapping[str, Mapping[str, Mapping[str, Tensor]]] | None = None):
+    """Cut dead units out: a physically smaller network with the same output.
+
+    Arguments
+        net      changed in place; call `settle` with final = True before
+        moments  parameter name -> two tensors of its shape
+        columns  layer -> "synapse" or "neuron" -> column -> tensor: what a method remembers, (out, in, ...) or (out,)
+    Returns
+        moments, columns   cut likewise
+    """
+    moments = dict(moments)
+    columns = {n: {kind: dict(c) for kind, c in two.items()} for n, two in (columns or {}).items()}
+    kept_in = None
+    for k, layer in enumerate(net.layers):
+        rows = living(layer)
+        if kept_in is not None and layer.weight.shape[1] != len(kept_in):
+            raise ValueError(f"layer {layer.name} receives {layer.weight.shape[1]}, the layer before has {len(kept_in)}")
+        _cut(layer, f"layers.{k}", rows, kept_in, moments)
+        if layer.name in columns:
+            mine = columns[layer.name]
+            mine["synapse"] = {n: _both(t, rows, kept_in) for n, t in mine["synapse"].items()}
+            mine["neuron"] = {n: t[rows] for n, t in mine["neuron"].items()}
+        following = net.layers[k + 1] if k + 1 < len(net.layers) else None
+        kept_in = None if following is None else _ends(rows, following)
+    return moments, columns
+
+
+def _ends(alive: Tensor, following: Layer) -> Tensor:
+    """Which inputs of the following layer are alive: one per channel, or as many per channel as its map has pixels."""
+    return alive.repeat_interleave(following.weight.shape[1] // len(alive))
+
+
+def _fill(mask: Tensor, rows: Tensor) -> None:
+    mask[rows] = False
+
+
+def _silence(layer: Layer, mask: Tensor, units: Tensor, final: bool) -> None:
+    layer.mask = None if mask.all() else mask
+    layer.alive = None if units.all() else units
+    layer.weight.masked_fill_(~mask, 0.0)
+    if final:
+        layer.shift.masked_fill_(~units, 0.0)
+        if layer.spec.norm:
+            layer.gain.masked_fill_(~units, 0.0)
+            layer.mean.masked_fill_(~units, 0.0)
+            layer.variance.masked_fill_(~units, 1.0)
+
+
+def _dead(layer: Layer):
+    if layer.mask is not None:
+        yield "weight", ~layer.mask
+    if layer.alive is not None:
+        yield "shift", ~layer.alive
+        if layer.spec.norm:
+            yield "gain", ~layer.alive
+
+
+def _place(net: DeepNetwork, layer: Layer) -> int:
+    return next(k for k, each in enumerate(net.layers) if each is layer)
+
+
+def _both(tensor: Tensor, rows: Tensor, inputs: Tensor | None) -> Tensor:
+    return tensor[rows] if inputs is None else tensor[rows][:, inputs]
+
+
+def _cut(layer: Layer, place: str, rows: Tensor, inputs: Tensor | None, moments: dict) -> None:
+    if rows.all() and (inputs is None or inputs.all()):
+        return
+    for name in ("weight", "shift", "gain"):
+        if not hasattr(layer, name):
+            continue
+        across = inputs if name == "weight" else None
+        setattr(layer, name, nn.Parameter(_both(getattr(layer, name).detach(), rows, across).contiguous()))
+        key = f"{place}.{name}"
+        if key in moments:
+            moments[key] = tuple(_both(m, rows, across).contiguous() for m in moments[key])
+    for name in ("mean", "variance", "unit_id"):
+        if hasattr(layer, name):
+            setattr(layer, name, getattr(layer, name)[rows])
+    mask = None if layer.mask is None else _both(layer.mask, rows, inputs)
+    layer.mask = None if mask is None or mask.all() else mask.contiguous()
+    layer.alive = None
+    layer.spec = replace(layer.spec, units=int(rows.sum()))

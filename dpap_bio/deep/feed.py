@@ -1,0 +1,113 @@
+"""Images to batches: normalised alike for training and test, shuffled and shifted by draws keyed to seed and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dpap_bio.newborn import generator
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images (N, C, H, W) uint8 and labels (N,) int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """The three parts of a data set; `mean` and `spread` (C, 1, 1) put pixels in [0, 1] on a common scale."""
+
+    train: Part
+    held_out: Part
+    test: Part
+    mean: Tensor
+    spread: Tensor
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """uint8 images as the network receives them."""
+        return (images.float().div_(255) - self.mean) / self.spread
+
+    def batches(self, size: int, *, shift: int, flip: bool, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The training images of an epoch, in batches of `size`; the last few that fill no batch are left out."""
+        rng = generator(seed, epoch, "batches")
+        n = len(self.train)
+        order = torch.from_numpy(rng.permutation(n))
+        images = self.normalised(self.train.images)
+        if shift:
+            images = shifted(images, shift, rng)
+        if flip:
+            mirrored = torch.from_numpy(rng.random(n) < 0.5)
+            images[mirrored] = images[mirrored].flip(-1)
+        for start in range(0, n - n % size if n >= size else n, size):
+            chosen = order[start : start + size]
+            yield images[chosen], self.train.labels[chosen]
+
+
+def shifted(images: Tensor, most: int, rng: np.random.Generator) -> Tensor:
+    """Move each image by up to `most` pixels in both directions; what comes in from outside is its top left pixel."""
+    n, _, h, w = images.shape
+    moves = rng.integers(-most, most + 1, (n, 2))
+    out = images[:, :, :1, :1].expand_as(images).clone()
+    for dy in range(-most, most + 1):
+        for dx in range(-most, most + 1):
+            which = torch.from_numpy(np.flatnonzero((moves[:, 0] == dy) & (moves[:, 1] == dx)))
+            to = slice(max(0, dy), h + min(0, dy)), slice(max(0, dx), w + min(0, dx))
+            fro = slice(max(0, -dy), h + min(0, -dy)), slice(max(0, -dx), w + min(0, -dx))
+            moved = out[which]
+            moved[:, :, *to] = images[which][:, :, *fro]
+            out[which] = moved
+    return out
+
+
+def open_feed(data) -> Feed:
+    """The parts of the data set that a protocol's [data] asks for."""
+    train, test, mean, spread = _read(data.name)
+    n = len(train) if data.limit is None else min(data.limit, len(train))
+    if data.held_out >= n:
+        raise ValueError(f"data.held_out: found {data.held_out}, fewer than the {n} training images are wanted")
+    order = torch.from_numpy(generator(0, -1, f"held out of {data.name}").permutation(len(train))[:n])
+    held, kept = order[: data.held_out], order[data.held_out :].sort().values
+    if data.limit is not None:
+        test = Part(test.images[: data.limit], test.labels[: data.limit])
+    return Feed(Part(train.images[kept], train.labels[kept]), Part(train.images[held], train.labels[held]), test,
+                mean, spread)
+
+
+def _read(name: str):
+    import gzip
+    import os
+
+    if name == "digits":
+        from sklearn.datasets import load_digits
+
+        found = load_digits()
+        images = torch.from_numpy((found.images * (255 / 16)).astype(np.uint8))[:, None]
+        labels = torch.from_numpy(found.target.astype(np.int64))
+        order = torch.from_numpy(generator(0, -1, "test part of digits").permutation(len(labels)))
+        cut = len(labels) // 5
+        test, train = order[:cut], order[cut:]
+        return Part(images[train], labels[train]), Part(images[test], labels[test]), *_scale(images[train])
+
+    def idx(file, skip):
+        with gzip.open(os.path.join(os.environ.get("DPAP_DATA", "/work/shared/data"), "mnist", file)) as f:
+            return torch.from_numpy(np.frombuffer(f.read(), np.uint8, offset=skip).copy())
+
+    parts = [Part(idx(f"{p}-images-idx3-ubyte.gz", 16).view(-1, 1, 28, 28), idx(f"{p}-labels-idx1-ubyte.gz", 8).long())
+             for p in ("train", "t10k")]
+    return *parts, *_scale(parts[0].images)
+
+
+def _scale(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and spread of the training part's pixels, one per channel."""
+    values = images.float() / 255
+    return values.mean((0, 2, 3))[:, None, None], values.std((0, 2, 3))[:, None, None]

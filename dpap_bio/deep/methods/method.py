@@ -1,0 +1,55 @@
+"""What a pruning method is: a step on all prunable layers at once, through the rules, and what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+
+from dpap_bio.network import Projection
+from dpap_bio.rules.rule import Activity
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """One prunable layer as a method sees it, after an epoch.
+
+    kind         "conv" or "fc"
+    projection   its synapses and the units at both ends; source and target have `id` and `alive`
+    activity     epoch, age in epochs (days) and the quota of synapses of a control; what the units did
+    quota_units  how many units a control may keep, or None
+    """
+
+    kind: str
+    projection: Projection
+    activity: Activity
+    quota_units: int | None = None
+
+
+Step = Callable[[Mapping[str, LayerView], SimpleNamespace, np.random.Generator], Mapping[str, Projection]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to prune.
+
+    step     f(layers, p, rng) -> projections: marks `alive` of synapses and units, may change `w`; None: no pruning
+    needs    parameter -> unit
+    grain    "kernel": a synapse is a kernel or an fc weight; "weight": it is one number of a kernel
+    sees     "bcm": the score is accumulated in training; "nearness": criticality is measured after the epoch; "": none
+    synapse  column -> start value in a new synapse; a number, or f(layer view) -> (n_syn,) array
+    neuron   column -> start value in each unit
+    final    what died never returns: the network is made smaller at once
+    quota    it is a control that keeps as many as another arm
+    """
+
+    step: Step | None
+    needs: Mapping[str, str] = field(default_factory=dict)
+    grain: str = "kernel"
+    sees: str = ""
+    synapse: Mapping[str, object] = field(default_factory=dict)
+    neuron: Mapping[str, object] = field(default_factory=dict)
+    final: bool = True
+    quota: bool = False

@@ -1,0 +1,97 @@
+"""What units did, gathered while the network runs: traces and the BCM score in training, nearness to threshold after.
+
+The score is the formula of `rules/importance.py`, batch by batch: a product of two small matrices per layer, added in
+place, so that no spike map is kept. A conv layer's score is between channels: traces are summed over the map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from dpap_bio.deep.network import DeepNetwork, Layer
+from dpap_bio.rules.criticality import nearness
+from dpap_bio.rules.importance import remember, sliding_threshold
+
+
+class Traces:
+    """Sees each training batch and adds up, for each prunable layer, score, use and threshold.
+
+    Arguments
+        net        whose layers are seen
+        start      layer -> (threshold, weight), each (units,): the sliding threshold so far
+        decay      float, 1   share of a trace kept per step
+        power, scale          of the threshold, as in `sliding_threshold`
+    Attributes
+        score      layer -> (out, in)   sum over samples of y (y - theta) x
+        use        layer -> (out,)      sum over samples of y
+        threshold  layer -> (threshold, weight) after all samples seen
+        samples    how many were seen
+        last       layer -> (x, y), traces of the last batch
+
+    y is the trace at the last step, summed over the map, over T. x is the same of what the layer receives; an analog
+    image counts with its positive part, since a trace stands for firing, which is never negative.
+    """
+
+    def __init__(self, net: DeepNetwork, start: Mapping[str, tuple[Tensor, Tensor]], *, decay: float, power: float,
+                 scale: float):
+        self.steps, self.power, self.scale, self.samples = net.model.steps, power, scale, 0
+        self.weights = decay ** torch.arange(self.steps - 1, -1, -1, dtype=torch.float32) / self.steps
+        self.threshold = dict(start)
+        self.score, self.use, self.last = {}, {}, {}
+        for layer in net.prunable():
+            n_out, n_in = layer.weight.shape[:2]
+            self.score[layer.name] = torch.zeros(n_out, n_in, device=layer.weight.device)
+            self.use[layer.name] = torch.zeros(n_out, device=layer.weight.device)
+
+    @torch.no_grad()
+    def __call__(self, layer: Layer, received: Tensor, spikes: Tensor | None, constant: bool) -> None:
+        if layer.name not in self.score:
+            return
+        y = self._trace(spikes, "conv")
+        if constant:
+            x = torch.relu(received)
+            x = (x.flatten(2).sum(2) if layer.spec.kind == "conv" else x.flatten(1)) * float(self.weights.sum())
+        else:
+            x = self._trace(received, layer.spec.kind)
+        threshold, weight = self.threshold[layer.name]
+        theta = sliding_threshold(y, threshold, weight, power=self.power, scale=self.scale)
+        self.score[layer.name].addmm_((y * (y - theta)).T, x)
+        self.use[layer.name] += y.sum(0)
+        response = (self.scale * (y / self.scale) ** self.power).sum(0)
+        self.threshold[layer.name] = remember(threshold, weight, response, len(y), kept=1.0)
+        self.last[layer.name] = x, y
+        if layer.name == next(iter(self.score)):
+            self.samples += len(y)
+
+    def _trace(self, spikes: Tensor, kind: str) -> Tensor:
+        """The trace (B, units) at the last step; maps are summed for "conv" and laid flat for "fc"."""
+        spikes = spikes.detach().view(self.steps, -1, *spikes.shape[1:])
+        by_step = spikes.flatten(3).sum(3) if kind == "conv" and spikes.ndim > 3 else spikes.flatten(2)
+        return torch.tensordot(self.weights.to(by_step), by_step, dims=1)
+
+
+@torch.no_grad()
+def mean_nearness(net: DeepNetwork, batches) -> dict[str, Tensor]:
+    """How close each unit's potential is to threshold, on average over batches, steps and its map: layer -> (out,).
+
+    Source
+        criticality-guided pruning, structured branch; averaged over the map, since the largest value of a large map
+        is always near 1
+    """
+    total: dict[str, Tensor] = {}
+    count = 0
+    net.eval()
+
+    def see(layer, received, u, constant):
+        if u is not None:
+            near = nearness(u, layer.spec.cell.threshold, 0.0).flatten(2) if u.ndim > 2 else (
+                nearness(u, layer.spec.cell.threshold, 0.0)[..., None])
+            total[layer.name] = total.get(layer.name, 0) + near.mean((0, 2))
+
+    for x in batches:
+        net(x, see, potential=True)
+        count += 1
+    return {name: value / max(1, count) for name, value in total.items()}

@@ -1,0 +1,133 @@
+"""A pruning method at work on a network: what it remembers, what it sees, and its step after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dpap_bio.deep import bridge, optimiser
+from dpap_bio.deep.deaths import compact, settle, still
+from dpap_bio.deep.methods.method import LayerView, Method
+from dpap_bio.deep.network import DeepNetwork, encoded
+from dpap_bio.deep.statistics import Traces, mean_nearness
+from dpap_bio.newborn import generator
+from dpap_bio.rules.rule import Activity, Firing
+
+PROBED = 20  # batches of 100 training images on which nearness to threshold is measured
+
+
+class Structure:
+    """What a method remembers of each prunable layer between epochs.
+
+    Arguments
+        method  how to prune
+        net     at its present size
+        p       the method's parameters
+        kept    what `arrays` gave, to go on from; empty starts every column at its start value
+    """
+
+    def __init__(self, method: Method, net: DeepNetwork, p, kept: Mapping):
+        self.method, self.p, self.traces = method, p, None
+        self.columns = {layer.name: self._begin(layer) for layer in net.prunable()}
+        for name, two in kept.items():
+            for kind, columns in two.items():
+                self.columns[name][kind] |= {n: torch.from_numpy(np.array(a)) for n, a in columns.items()}
+
+    def see(self, net: DeepNetwork):
+        """What the forward pass of a training epoch must call, or None."""
+        if self.method.sees != "bcm":
+            return None
+        start = {}
+        for layer in net.prunable():
+            neuron = self.columns[layer.name]["neuron"]
+            start[layer.name] = neuron["threshold_bcm"], self.p.threshold_kept * neuron["threshold_weight"]
+        self.traces = Traces(net, start, decay=self.p.trace_decay, power=self.p.threshold_power,
+                             scale=self.p.threshold_scale)
+        return self.traces
+
+    def develop(self, learner, feed, p, seed: int, number: int, quotas: Mapping[str, Mapping[int, int]]) -> None:
+        """Let the method decide after epoch `number`, and make its decisions real: masks, zeros, moments, sizes."""
+        if self.method.step is None:
+            return
+        net = learner.net
+        views = self._views(net, feed, seed, number, quotas)
+        decided = self.method.step(views, p, generator(seed, number, "method"))
+        for layer in net.prunable():
+            if layer.name in decided:
+                self._put_back(layer, views[layer.name].projection, decided[layer.name])
+        settle(net, final=self.method.final)
+        moments = optimiser.moments(net, learner.optimiser)
+        still(net, moments)
+        if self.method.final and any(layer.alive is not None for layer in net.layers):
+            steps = optimiser.steps_taken(net, learner.optimiser)
+            moments, self.columns = compact(net, moments, self.columns)
+            learner.optimiser = optimiser.adamw(net, lr=p.lr, weight_decay=p.weight_decay, moments=moments, steps=steps)
+
+    def arrays(self) -> dict:
+        """Everything remembered, as nested dicts of numpy arrays."""
+        return {n: {kind: {c: t.cpu().numpy().copy() for c, t in columns.items()} for kind, columns in two.items()}
+                for n, two in self.columns.items()}
+
+    def _begin(self, layer) -> dict[str, dict[str, Tensor]]:
+        shape = bridge.form(layer, self.method.grain)
+        return {"synapse": {n: self._start(v, layer, shape) for n, v in self.method.synapse.items()},
+                "neuron": {n: self._start(v, layer, shape[:1]) for n, v in self.method.neuron.items()}}
+
+    def _start(self, value, layer, shape) -> Tensor:
+        if callable(value):
+            return value(layer.weight.detach()).reshape(shape).clone()
+        return torch.full(shape, float(getattr(self.p, value) if isinstance(value, str) else value))
+
+    def _views(self, net: DeepNetwork, feed, seed: int, number: int, quotas) -> dict[str, LayerView]:
+        near = mean_nearness(net, _probe(net, feed, seed, number)) if self.method.sees == "nearness" else {}
+        views, before = {}, None
+        for layer in net.prunable():
+            mine = self.columns[layer.name]
+            synapse, neuron = dict(mine["synapse"]), dict(mine["neuron"])
+            firing = _none(before if before is not None else layer), _none(layer)
+            if self.method.sees == "bcm":
+                synapse["fresh"] = self.traces.score[layer.name]
+                neuron["fresh_use"] = self.traces.use[layer.name]
+                neuron["threshold_bcm"], neuron["threshold_weight"] = self.traces.threshold[layer.name]
+                neuron["samples"] = torch.full_like(neuron["fresh_use"], self.traces.samples)
+                x, y = self.traces.last[layer.name]
+                firing = Firing(x.sum(0), x), Firing(y.sum(0), y)
+            if layer.name in near:
+                neuron["nearness"] = near[layer.name]
+            quota = {what: quotas.get(f"{layer.name}.{what}", {}).get(number) for what in ("synapses", "units")}
+            each = layer.weight[0, 0].numel() if self.method.grain == "kernel" else 1
+            kept = None if quota["synapses"] is None else round(quota["synapses"] / each)
+            activity = Activity(*firing, float("nan"), 1.0, number + 1.0, number, kept)
+            view = bridge.projection(layer, before, self.method.grain, synapse, neuron)
+            views[layer.name] = LayerView(layer.spec.kind, view, activity, quota["units"])
+            before = layer
+        return views
+
+    def _put_back(self, layer, old, new) -> None:
+        mine = self.columns[layer.name]
+        shape = bridge.form(layer, self.method.grain)
+        born = bridge.put_back(layer, self.method.grain, old, new)
+        fresh = self._begin(layer)["synapse"] if bool(born.any()) else {}
+        for name in mine["synapse"]:
+            column = getattr(new.synapses, name).reshape(shape)
+            mine["synapse"][name] = torch.where(born, fresh[name], column) if fresh else column
+        for name in mine["neuron"]:
+            mine["neuron"][name] = getattr(new.target, name)
+
+
+def _probe(net: DeepNetwork, feed, seed: int, number: int):
+    """Batches of training images as they are, drawn anew for each epoch."""
+    rng = generator(seed, number, "probe")
+    for k in range(PROBED):
+        chosen = torch.from_numpy(rng.integers(0, len(feed.train), 100))
+        images = feed.train.images[chosen]
+        x = images.float().div_(255) if net.model.encoding == "rate" else feed.normalised(images)
+        yield encoded(x, net.model, generator(seed, number, f"probe encoding {k}"))
+
+
+def _none(layer) -> Firing:
+    n = layer.weight.shape[0]
+    return Firing(torch.zeros(n), torch.zeros(0, n))
