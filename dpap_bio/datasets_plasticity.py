@@ -14,7 +14,7 @@ def pairings():
     Returns
         list of str             names, e.g. "sjs01_02"
         dict of (42,) float     lag (post after pre), interval (of the spikes of a train), spikes (in a train), sweeps,
-                                sweep_rate, change (relative to before), sem, n
+                                sweep_rate, change (relative to before), sem, n, study (numbered from 1 as in the file)
         dict                    their units
     Raises
         FileNotFoundError       the table is not on this machine
@@ -33,6 +33,8 @@ def pairings():
                    "sweep_rate": 1 / column("period_sweep"), "change": column("mean_epsp_ratio") - 1,
                    "sem": column("sem_epsp_ratio"), "n": column("sample_size")}
         names = [row["protocol_id"] for row in rows]
+        studies = list(dict.fromkeys(row["reference"] for row in rows))
+        columns["study"] = np.array([float(studies.index(row["reference"]) + 1) for row in rows])
     except (KeyError, ValueError) as error:
         raise ValueError(f"{path} is not the table of paired recordings: {error}") from None
     return names, columns, dict.fromkeys(columns, "1") | {"lag": "ms", "interval": "ms", "sweep_rate": "Hz"}

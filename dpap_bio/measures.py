@@ -73,7 +73,8 @@ _LAST = Arg("share", 0.2)
 _READOUT = {"train": _PROBE, "test": _PROBE, "after": Arg("stage", None)}
 _OF = {"projection": _PROJECTION}
 _COLUMN, _CONDITION, _SINCE = Arg("column"), Arg("condition"), {"since": Arg("stage", None)}
-_CURVE = {**_OF, "along": _COLUMN, "among": Arg("column", None), "equals": Arg("number", None), **_SINCE}
+_AMONG = {"among": Arg("column", None), "equals": Arg("number", None)}
+_CURVE = {**_OF, "along": _COLUMN, **_AMONG, **_SINCE}
 
 MEASURES: dict[str, Measure] = {
     "density_maxima": Measure(structure.density_maxima, "1",
@@ -97,11 +98,12 @@ MEASURES: dict[str, Measure] = {
     "change_at": Measure(plasticity.change_at, "1", {**_OF, "condition": _CONDITION, **_SINCE}),
     "change_difference": Measure(plasticity.change_difference, "1",
                                  {**_OF, "condition": _CONDITION, "minus": _CONDITION, **_SINCE}),
-    "largest_error": Measure(plasticity.largest_error, "1", {**_OF, "against": _COLUMN, **_SINCE}),
-    "fit_error": Measure(plasticity.fit_error, "1", {**_OF, "data": _COLUMN, "sem": _COLUMN}),
+    "largest_error": Measure(plasticity.largest_error, "1", {**_OF, "against": _COLUMN, **_AMONG, **_SINCE}),
+    "fit_error": Measure(plasticity.fit_error, "1", {**_OF, "data": _COLUMN, "sem": _COLUMN, **_AMONG}),
     "explained": Measure(plasticity.explained, "conditions",
-                         {**_OF, "data": _COLUMN, "sem": _COLUMN, "times": Arg("number", 2.0)}),
-    "in_bands": Measure(plasticity.in_bands, "conditions", {**_OF, "low": _COLUMN, "high": _COLUMN, **_SINCE}),
+                         {**_OF, "data": _COLUMN, "sem": _COLUMN, "times": Arg("number", 2.0), **_AMONG}),
+    "in_bands": Measure(plasticity.in_bands, "conditions",
+                        {**_OF, "low": _COLUMN, "high": _COLUMN, **_AMONG, **_SINCE}),
     "off_theory": Measure(plasticity.off_theory, "conditions", {
         **_OF, "theory": _COLUMN, "share": Arg("share", 0.08), "errors": Arg("number", 3.0), **_SINCE}),
     "window_error": Measure(plasticity.window_error, "1", {**_OF, "along": _COLUMN, "pairs": Arg("count")}),

@@ -2,7 +2,7 @@
 
 A change is relative: the weight at the end over the weight before, minus 1, the mean over the copies of a condition.
 `since` names a stage after which "before" is; without it, it is birth. `among` and `equals` pick the conditions in
-which a column has a value, `condition` picks one by its name.
+which a column has a value, `condition` picks one by its name. Where a column has nan, nothing was published.
 """
 
 from __future__ import annotations
@@ -58,35 +58,32 @@ def change_difference(run, arm, seed, *, projection, condition, minus, since=Non
     return float(change[_index(run, condition)] - change[_index(run, minus)])
 
 
-def largest_error(run, arm, seed, *, projection, against, since=None):
+def largest_error(run, arm, seed, *, projection, against, since=None, among=None, equals=None):
     """The largest distance of a change from a column of the conditions."""
-    change, _ = changes(run, arm, seed, projection, since)
-    return float(np.abs(change - conditions.of_run(run)[against].values).max())
+    change, wanted = _beside(run, arm, seed, projection, (against,), since, among, equals)
+    return float(np.abs(change - wanted).max())
 
 
-def fit_error(run, arm, seed, *, projection, data, sem):
+def fit_error(run, arm, seed, *, projection, data, sem, among=None, equals=None):
     """The mean over conditions of ((change - data) / sem)^2, both columns of the conditions.
 
     Source
         pfister2006
     """
-    change, _ = changes(run, arm, seed, projection)
-    shown = conditions.of_run(run)
-    return float((((change - shown[data].values) / shown[sem].values) ** 2).mean())
+    change, wanted, error = _beside(run, arm, seed, projection, (data, sem), None, among, equals)
+    return float((((change - wanted) / error) ** 2).mean())
 
 
-def explained(run, arm, seed, *, projection, data, sem, times=2.0):
+def explained(run, arm, seed, *, projection, data, sem, times=2.0, among=None, equals=None):
     """The number of conditions whose change lies within `times` standard errors of the data."""
-    change, _ = changes(run, arm, seed, projection)
-    shown = conditions.of_run(run)
-    return float((np.abs(change - shown[data].values) <= times * shown[sem].values).sum())
+    change, wanted, error = _beside(run, arm, seed, projection, (data, sem), None, among, equals)
+    return float((np.abs(change - wanted) <= times * error).sum())
 
 
-def in_bands(run, arm, seed, *, projection, low, high, since=None):
+def in_bands(run, arm, seed, *, projection, low, high, since=None, among=None, equals=None):
     """The number of conditions whose change lies between two columns of the conditions."""
-    change, _ = changes(run, arm, seed, projection, since)
-    shown = conditions.of_run(run)
-    return float(((change >= shown[low].values) & (change <= shown[high].values)).sum())
+    change, lowest, highest = _beside(run, arm, seed, projection, (low, high), since, among, equals)
+    return float(((change >= lowest) & (change <= highest)).sum())
 
 
 def off_theory(run, arm, seed, *, projection, theory, share=0.08, errors=3.0, since=None):
@@ -154,6 +151,16 @@ def lowest_at(run, arm, seed, *, projection, along, since=None, among=None, equa
         raise TooLittleData(f"{np.count_nonzero(depressed)} conditions depress, 3 are wanted")
     a, b, _ = np.polyfit(x[depressed], change[depressed], 2)
     return float(-b / (2 * a))
+
+
+def _beside(run, arm, seed, projection, columns, since, among, equals) -> list[np.ndarray]:
+    """The changes and some columns in the conditions that have a number in each (nan is none)."""
+    shown = conditions.of_run(run)
+    values = [changes(run, arm, seed, projection, since)[0], *(shown[name].values for name in columns)]
+    kept = np.isfinite(values).all(0) & (True if among is None else shown[among].values == equals)
+    if not kept.any():
+        raise NotApplicable(f"no condition has a number in {' and '.join(columns)}")
+    return [v[kept] for v in values]
 
 
 def _log_line(run, arm, seed, projection, along, side):

@@ -11,6 +11,7 @@ from dpap_bio import complaint, library
 from dpap_bio.schema_values import (
     Name,
     Number,
+    NumberOrGap,
     NumberOrText,
     Parameter,
     Scalar,
@@ -165,9 +166,9 @@ class Arm(Strict):
 
 
 class Condition(Strict):
-    """What differs between the conditions of an experiment, a number for each, and where it is from if published."""
+    """What differs between the conditions of an experiment, a number for each (nan: none), and where it is from."""
 
-    values: list[Number] = Field(min_length=1)
+    values: list[NumberOrGap] = Field(min_length=1)
     unit: Word = "1"
     source: Word | None = None
     chosen: str | None = None

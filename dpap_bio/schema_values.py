@@ -42,6 +42,7 @@ def _scalar(value):
 
 Name = Annotated[str, AfterValidator(as_name)]
 Number = Annotated[float, AfterValidator(_finite)]
+NumberOrGap = Annotated[float, AfterValidator(lambda value: value if value != value else _finite(value))]
 Word = Annotated[str, Field(max_length=100), AfterValidator(_line)]
 Text = Annotated[str, Field(max_length=4000)]
 

@@ -97,7 +97,10 @@ def _overrides(set_: Mapping[str, object], population: str, spec) -> dict[str, o
 
 def _value(value, unit: str, conditions: Conditions | None) -> object:
     if conditions is not None:
-        return conditions.of_neurons(value, unit)
+        values = conditions.of_neurons(value, unit)
+        if not np.isfinite(values).all():
+            raise ValueError(f"conditions.columns.{value} has gaps; a number for each condition is wanted")
+        return values
     if unit == "name":
         return value
     if isinstance(value, str):
