@@ -48,7 +48,7 @@ def live_mask(net: DeepNetwork) -> dict[str, Tensor]:
     return found
 
 
-def layers(net: DeepNetwork, full: Mapping[str, Mapping[str, int]], spikes: Spikes, n: int) -> dict[str, dict[str, float]]:
+def layers(net: DeepNetwork, full: Mapping[str, Mapping[str, int]], spikes: Spikes, n: int) -> dict[str, dict]:
     """Layer -> what it has and does per image: its full size, what lives of it, spikes and synaptic operations.
 
     Synaptic operations are additions that spikes cause at live synapses; under direct encoding the first layer has none

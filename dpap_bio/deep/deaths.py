@@ -73,7 +73,7 @@ def compact(net: DeepNetwork, moments: Mapping[str, tuple[Tensor, Tensor]],
     for k, layer in enumerate(net.layers):
         rows = living(layer)
         if kept_in is not None and layer.weight.shape[1] != len(kept_in):
-            raise ValueError(f"layer {layer.name} receives {layer.weight.shape[1]}, the layer before has {len(kept_in)}")
+            raise ValueError(f"layer {layer.name} receives {layer.weight.shape[1]}, {len(kept_in)} are sent")
         _cut(layer, f"layers.{k}", rows, kept_in, moments)
         if layer.name in columns:
             mine = columns[layer.name]

@@ -53,7 +53,7 @@ class DeepModelFile(Strict):
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer of weights with its cells, and the pooling after it. `shape` is (channels, height, width) it receives."""
+    """One layer of weights, its cells, the pooling after it; it receives `shape` (channels, height, width)."""
 
     name: str
     kind: str

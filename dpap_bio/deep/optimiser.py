@@ -1,4 +1,4 @@
-"""AdamW over the layers of a deep network, its moments within reach: the dead have none, a smaller network keeps its own."""
+"""AdamW over the layers of a deep network, its moments within reach: the dead have none, a cut network keeps its own."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def learning_rate(epoch: float, *, epochs: int, schedule: str, lr: float, lr_sta
 
 def as_arrays(net: nn.Module, optimiser: torch.optim.AdamW) -> dict:
     """The moments as nested dicts of numpy arrays, for a checkpoint."""
-    found = {n: {"first": a.numpy().copy(), "second": b.numpy().copy()} for n, (a, b) in moments(net, optimiser).items()}
+    now = moments(net, optimiser)
+    found = {n: {"first": a.numpy().copy(), "second": b.numpy().copy()} for n, (a, b) in now.items()}
     return {"steps": steps_taken(net, optimiser), "moments": found}
 
 

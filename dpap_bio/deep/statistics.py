@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dpap_bio.deep.network import DeepNetwork, Layer
@@ -91,7 +92,29 @@ def mean_nearness(net: DeepNetwork, batches) -> dict[str, Tensor]:
                 nearness(u, layer.spec.cell.threshold, 0.0)[..., None])
             total[layer.name] = total.get(layer.name, 0) + near.mean((0, 2))
 
-    for x in batches:
+    for x, _ in batches:
         net(x, see, potential=True)
         count += 1
+    return {name: value / max(1, count) for name, value in total.items()}
+
+
+def mean_gradient(net: DeepNetwork, batches) -> dict[str, Tensor]:
+    """The gradient of the mean cross-entropy by every weight, as if no synapse and no unit were dead: layer -> weights.
+
+    A dead weight is 0 and stays so; what is asked is how much the loss would fall if it were allowed to move.
+    """
+    layers = net.prunable()
+    masks = [(layer.mask, layer.alive) for layer in layers]
+    total = {layer.name: torch.zeros_like(layer.weight) for layer in layers}
+    count = 0
+    net.eval()
+    for layer in layers:
+        layer.mask = layer.alive = None
+    for x, labels in batches:
+        loss = F.cross_entropy(net(x), labels)
+        for layer, found in zip(layers, torch.autograd.grad(loss, [x.weight for x in layers]), strict=True):
+            total[layer.name] += found
+        count += 1
+    for layer, (mask, alive) in zip(layers, masks, strict=True):
+        layer.mask, layer.alive = mask, alive
     return {name: value / max(1, count) for name, value in total.items()}

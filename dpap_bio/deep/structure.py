@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,8 +13,9 @@ from dpap_bio.deep import bridge, optimiser
 from dpap_bio.deep.deaths import compact, settle, still
 from dpap_bio.deep.methods.method import LayerView, Method
 from dpap_bio.deep.network import DeepNetwork, encoded
-from dpap_bio.deep.statistics import Traces, mean_nearness
+from dpap_bio.deep.statistics import Traces, mean_gradient, mean_nearness
 from dpap_bio.newborn import generator
+from dpap_bio.rules.importance import kept_share
 from dpap_bio.rules.rule import Activity, Firing
 
 PROBED = 20  # batches of 100 training images on which nearness to threshold is measured
@@ -31,6 +33,7 @@ class Structure:
 
     def __init__(self, method: Method, net: DeepNetwork, p, kept: Mapping):
         self.method, self.p, self.traces = method, p, None
+        self.full = {layer.name: math.prod(bridge.form(layer, method.grain)) for layer in DeepNetwork(net.model).prunable()}
         self.columns = {layer.name: self._begin(layer) for layer in net.prunable()}
         for name, two in kept.items():
             for kind, columns in two.items():
@@ -40,10 +43,10 @@ class Structure:
         """What the forward pass of a training epoch must call, or None."""
         if self.method.sees != "bcm":
             return None
-        start = {}
+        start, kept = {}, kept_share(1.0, self.p.threshold_memory)
         for layer in net.prunable():
             neuron = self.columns[layer.name]["neuron"]
-            start[layer.name] = neuron["threshold_bcm"], self.p.threshold_kept * neuron["threshold_weight"]
+            start[layer.name] = neuron["threshold_bcm"], kept * neuron["threshold_weight"]
         self.traces = Traces(net, start, decay=self.p.trace_decay, power=self.p.threshold_power,
                              scale=self.p.threshold_scale)
         return self.traces
@@ -82,14 +85,16 @@ class Structure:
         return torch.full(shape, float(getattr(self.p, value) if isinstance(value, str) else value))
 
     def _views(self, net: DeepNetwork, feed, seed: int, number: int, quotas) -> dict[str, LayerView]:
-        near = mean_nearness(net, _probe(net, feed, seed, number)) if self.method.sees == "nearness" else {}
+        probe = _probe(net, feed, seed, number)
+        near = mean_nearness(net, probe) if self.method.sees == "nearness" else {}
+        steep = mean_gradient(net, probe) if self.method.sees == "gradient" else {}
         views, before = {}, None
-        for layer in net.prunable():
+        for layer, following in zip(net.prunable(), list(net.layers)[1:], strict=True):
             mine = self.columns[layer.name]
             synapse, neuron = dict(mine["synapse"]), dict(mine["neuron"])
             firing = _none(before if before is not None else layer), _none(layer)
             if self.method.sees == "bcm":
-                synapse["fresh"] = self.traces.score[layer.name]
+                synapse["fresh"] = _spread(self.traces.score[layer.name], bridge.form(layer, self.method.grain))
                 neuron["fresh_use"] = self.traces.use[layer.name]
                 neuron["threshold_bcm"], neuron["threshold_weight"] = self.traces.threshold[layer.name]
                 neuron["samples"] = torch.full_like(neuron["fresh_use"], self.traces.samples)
@@ -97,12 +102,17 @@ class Structure:
                 firing = Firing(x.sum(0), x), Firing(y.sum(0), y)
             if layer.name in near:
                 neuron["nearness"] = near[layer.name]
+            if layer.name in steep:
+                gradient = steep[layer.name]
+                synapse["gradient"] = gradient.flatten(2).norm(dim=2) if self.method.grain == "kernel" and (
+                    gradient.ndim > 2) else gradient
             quota = {what: quotas.get(f"{layer.name}.{what}", {}).get(number) for what in ("synapses", "units")}
             each = layer.weight[0, 0].numel() if self.method.grain == "kernel" else 1
             kept = None if quota["synapses"] is None else round(quota["synapses"] / each)
             activity = Activity(*firing, float("nan"), 1.0, number + 1.0, number, kept)
             view = bridge.projection(layer, before, self.method.grain, synapse, neuron)
-            views[layer.name] = LayerView(layer.spec.kind, view, activity, quota["units"])
+            views[layer.name] = LayerView(layer.spec.kind, view, activity, quota["units"], self.full[layer.name],
+                                          int(bridge.living(following).sum()))
             before = layer
         return views
 
@@ -119,13 +129,18 @@ class Structure:
 
 
 def _probe(net: DeepNetwork, feed, seed: int, number: int):
-    """Batches of training images as they are, drawn anew for each epoch."""
+    """Batches of training images as they are, with their labels, drawn anew for each epoch."""
     rng = generator(seed, number, "probe")
     for k in range(PROBED):
         chosen = torch.from_numpy(rng.integers(0, len(feed.train), 100))
         images = feed.train.images[chosen]
         x = images.float().div_(255) if net.model.encoding == "rate" else feed.normalised(images)
-        yield encoded(x, net.model, generator(seed, number, f"probe encoding {k}"))
+        yield encoded(x, net.model, generator(seed, number, f"probe encoding {k}")), feed.train.labels[chosen]
+
+
+def _spread(score: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A number per kernel as one per weight of it."""
+    return score.reshape(*score.shape, *[1] * (len(shape) - 2)).expand(shape)
 
 
 def _none(layer) -> Firing:

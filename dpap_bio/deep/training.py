@@ -111,7 +111,8 @@ def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) ->
         value = float(loss.detach())
         if not math.isfinite(value):
             raise Unhealthy(f"the loss is {value} in epoch {number}, batch {k}: lower lr ({p.lr:g})")
-        total, right, seen = total + value * len(labels), right + int((out.argmax(1) == labels).sum()), seen + len(labels)
+        total, seen = total + value * len(labels), seen + len(labels)
+        right += int((out.argmax(1) == labels).sum())
     return total / seen, right / seen
 
 

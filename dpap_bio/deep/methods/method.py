@@ -20,12 +20,16 @@ class LayerView:
     projection   its synapses and the units at both ends; source and target have `id` and `alive`
     activity     epoch, age in epochs (days) and the quota of synapses of a control; what the units did
     quota_units  how many units a control may keep, or None
+    full         synapses of the layer at birth
+    targets      living units of the layer after it, the classifier included
     """
 
     kind: str
     projection: Projection
     activity: Activity
     quota_units: int | None = None
+    full: int = 0
+    targets: int = 1
 
 
 Step = Callable[[Mapping[str, LayerView], SimpleNamespace, np.random.Generator], Mapping[str, Projection]]
@@ -38,7 +42,9 @@ class Method:
     step     f(layers, p, rng) -> projections: marks `alive` of synapses and units, may change `w`; None: no pruning
     needs    parameter -> unit
     grain    "kernel": a synapse is a kernel or an fc weight; "weight": it is one number of a kernel
-    sees     "bcm": the score is accumulated in training; "nearness": criticality is measured after the epoch; "": none
+    sees     "bcm": BCM score and use of the epoch, columns `fresh`, `fresh_use`, `threshold_bcm`, `threshold_weight`,
+             `samples`; "nearness": of each unit to threshold; "gradient": of the loss by each synapse, the dead
+             included; "": nothing
     synapse  column -> start value in a new synapse; a number, or f(layer view) -> (n_syn,) array
     neuron   column -> start value in each unit
     final    what died never returns: the network is made smaller at once
