@@ -1,4 +1,4 @@
-"""A training of a deep network as a kind of protocol: how it lives epoch by epoch, and what it leaves in the run file."""
+"""A training of a deep network as a kind of protocol: how it lives, epoch by epoch, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -71,4 +71,5 @@ def _quotas(records: Records) -> dict[str, dict[int, int]]:
     return quotas
 
 
-TRAINING = Kind("training", TrainingFile, protocols.load, _lives, _groups, lambda protocol: protocol.model_name, _quotas)
+TRAINING = Kind("training", TrainingFile, protocols.load, _lives, _groups, lambda protocol: protocol.model_name,
+                _quotas)

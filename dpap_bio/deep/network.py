@@ -93,8 +93,8 @@ class DeepNetwork(nn.Module):
         Arguments
             x    float              what the first layer receives: analog, spikes or counts
             see  f(layer, received, fired, constant), called for each layer: what it received (after the pooling
-                 before it) and its spikes (before pooling), (T * B, ...) or received (B, ...) if constant; a read-out of
-                 currents fires None
+                 before it) and its spikes (before pooling), (T * B, ...) or received (B, ...) if constant; a read-out
+                 of currents fires None
             potential  bool          `see` is given the membrane potentials before reset instead of the spikes
         """
         steps, constant = self.model.steps, self.model.encoding == "direct"

@@ -1,4 +1,4 @@
-"""AdamW over the layers of a deep network, its moments within reach: the dead have none, a cut network keeps its own."""
+"""AdamW over the layers of a deep network, moments within reach: the dead have none, a cut network keeps its own."""
 
 from __future__ import annotations
 

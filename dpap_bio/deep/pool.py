@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def max_pool(x: Tensor) -> Tensor:
-    """The largest of each two by two pixels, (..., H, W) -> (..., H // 2, W // 2); the first of equals gets the gradient."""
+    """The largest of each two by two pixels, (..., H, W) -> (..., H // 2, W // 2); of equals the first learns."""
     return _Pool.apply(x)
 
 

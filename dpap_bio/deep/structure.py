@@ -33,7 +33,8 @@ class Structure:
 
     def __init__(self, method: Method, net: DeepNetwork, p, kept: Mapping):
         self.method, self.p, self.traces = method, p, None
-        self.full = {layer.name: math.prod(bridge.form(layer, method.grain)) for layer in DeepNetwork(net.model).prunable()}
+        full = DeepNetwork(net.model).prunable()
+        self.full = {layer.name: math.prod(bridge.form(layer, method.grain)) for layer in full}
         self.columns = {layer.name: self._begin(layer) for layer in net.prunable()}
         for name, two in kept.items():
             for kind, columns in two.items():

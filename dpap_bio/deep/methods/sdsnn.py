@@ -91,7 +91,7 @@ def _regenerated(kind: str, proj: Projection, day: float, p) -> Projection:
 
 
 def _starved(kind: str, proj: Projection, p, rng) -> Projection:
-    """Prune the never pruned units with the narrowest spines until as many have been pruned as the layer's share says."""
+    """Prune never pruned units, narrowest spines first, until as many have been pruned as the layer's share says."""
     syn, target = proj.synapses, proj.target
     xp = array_namespace(syn.w)
     width = min_max(syn.range_upper, syn.alive)
