@@ -12,6 +12,7 @@ from dpap_bio import measures_coding as coding
 from dpap_bio import measures_experiment as experiment
 from dpap_bio import measures_plasticity as plasticity
 from dpap_bio import measures_structure as structure
+from dpap_bio import measures_training as training
 from dpap_bio.complaint import did_you_mean as _near
 from dpap_bio.measures_coding import lifetime_sparseness, linear_readout, selectivity, wilson
 from dpap_bio.measures_structure import kaplan_meier, peak_epoch
@@ -27,7 +28,7 @@ class Arg:
     """What an argument must be, and its value where a criterion gives none.
 
     kind   "projection", "population", "probe", "stage", "arm" or "parameter": the name of one the protocol has;
-           "scalar": a number that the experiment gives;
+           "scalar": a number that the experiment gives; "part" of the data, "size" of a deep network;
            "column" or "condition": the name of one of its conditions; "number": any; "share": above 0 and at most 1;
            "count": a whole number of at least 1; "odd": an odd one
     """
@@ -69,7 +70,7 @@ class Measure:
 
 
 _PROJECTION, _POPULATION, _PROBE, _STAGE = Arg("projection"), Arg("population"), Arg("probe"), Arg("stage")
-_LAST = Arg("share", 0.2)
+_LAST, _PART = Arg("share", 0.2), Arg("part", "test")
 _READOUT = {"train": _PROBE, "test": _PROBE, "after": Arg("stage", None)}
 _OF = {"projection": _PROJECTION}
 _COLUMN, _CONDITION, _SINCE = Arg("column"), Arg("condition"), {"since": Arg("stage", None)}
@@ -114,6 +115,13 @@ MEASURES: dict[str, Measure] = {
         **_CURVE, "among": _COLUMN, "equals": Arg("number"), "over": Arg("number")}),
     "lowest_at": Measure(plasticity.lowest_at, "Hz", _CURVE),
     "outcome": Measure(experiment.outcome, "*", {"of": Arg("scalar")}, kind="experiment"),
+    "accuracy": Measure(training.accuracy, "%", {"part": _PART}, kind="training"),
+    "eliminated": Measure(training.eliminated, "%", {"of": Arg("size", "weights")}, kind="training"),
+    "accuracy_difference": Measure(training.accuracy_difference, "points", {"over": Arg("arm"), "part": _PART},
+                                   per="run", kind="training"),
+    "accuracy_lead": Measure(training.accuracy_lead, "1", {"over": Arg("arm"), "part": _PART}, per="run",
+                             kind="training"),
+    "epochs_to": Measure(training.epochs_to, "1", {"share": Arg("share"), "part": _PART}, kind="training"),
 }
 
 
@@ -175,6 +183,8 @@ def _names(kind: str, protocol, model) -> list[str]:
     """The names of a kind; arms also where the protocol's size leaves them out."""
     if kind == "scalar":
         return protocol.scalars()
+    if kind in ("part", "size"):
+        return list(training.PARTS if kind == "part" else training.SIZES)
     if kind == "projection":
         return list(model.projections)
     if kind == "population":

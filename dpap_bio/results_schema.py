@@ -134,11 +134,26 @@ SCHEMA: dict[str, dict[str, Column]] = {
         neuron_* | i | 1 | neuron                                        | neuron_of_*"""),
     "*/seed_*/outcome": _columns("...", """
         * | * | * | what the experiment gave"""),
+    "*/seed_*/training": _columns("epoch", """
+        epoch        | i | 1    | epoch of training, -1 is before the first
+        part         | U | name | part of the data                                   | part
+        layer        | U | name | layer with weights                                 | layer
+        loss         | f | 1    | mean loss                                          | epoch part
+        accuracy     | f | 1    | share of right answers; NaN where nothing was asked | epoch part
+        weights      | i | 1    | weights of the unpruned layer                      | epoch layer
+        units        | i | 1    | units of the unpruned layer                        | epoch layer
+        macs         | i | 1    | multiplications of the unpruned layer for a sample | epoch layer
+        live_weights | i | 1    | weights that live                                  | epoch layer
+        live_units   | i | 1    | units that live                                    | epoch layer
+        live_macs    | i | 1    | multiplications of live weights for a sample       | epoch layer
+        spikes       | f | 1    | spikes of the layer for a sample                   | epoch layer
+        synops       | f | 1    | spikes arriving at live weights for a sample       | epoch layer"""),
 }
 OPTIONAL = ("criteria",)
 NEEDED = {  # by kind: groups of the run beside those that every run has, and groups of each arm and seed
     "development": (("stages",), ("summary", "neurons")),
     "experiment": ((), ("outcome",)),
+    "training": ((), ("training",)),
 }
 _STATES = {"w": "weight", "reserve": "survival reserve", "score": "importance", "spine": "spine size"}
 
