@@ -1,4 +1,4 @@
-"""What a training came to: accuracies and what is left of the network, all of the same, last epoch."""
+"""Measures of a training: accuracy at the final network, what was eliminated, and both against control arms."""
 
 from __future__ import annotations
 
@@ -7,62 +7,53 @@ import xarray as xr
 
 from dpap_bio import results_read as read
 
+PARTS = ("train", "held_out", "test")
+SIZES = ("weights", "units", "macs")
 
-def right(run: xr.DataTree, arm: str, seed: int, *, part: str = "test") -> float:
-    """The percentage of images of a part that the network as it is at the end gets right.
 
-    Raises
-        NotApplicable   the training had no images in that part
-    """
-    value = float(_last(run, arm, seed).accuracy.sel(part=part))
-    if np.isnan(value):
-        raise read.NotApplicable(f"arm {arm} was not tried on any image of part {part!r}")
+def accuracy(run: xr.DataTree, arm: str, seed: int, *, part: str = "test") -> float:
+    """Share of a part that the network at the end of training gets right, in per cent; no earlier epoch is chosen."""
+    value = float(read.table(run, arm, seed, "training").accuracy.sel(part=part)[-1])
+    if not np.isfinite(value):
+        raise read.NotApplicable(f"nothing was held out as {part}")
     return 100 * value
 
 
-def right_held_out(run: xr.DataTree, arm: str, seed: int) -> float:
-    """The percentage of held-out training images that the network as it is at the end gets right."""
-    return right(run, arm, seed, part="held_out")
+def eliminated(run: xr.DataTree, arm: str, seed: int, *, of: str = "weights") -> float:
+    """Share of the weights, units or multiplications of the whole network that are gone at the end, in per cent.
 
-
-def pruned(run: xr.DataTree, arm: str, seed: int) -> float:
-    """The percentage of all weights, the classifier's included, that are dead at the end."""
-    last = _last(run, arm, seed)
-    return 100 * (1 - float(last.live_weights.sum()) / float(last.weights.sum()))
-
-
-def operations_left(run: xr.DataTree, arm: str, seed: int) -> float:
-    """Synaptic operations per image at the end over those of the full network after its first epoch."""
-    trained = _table(run, arm, seed)
-    if trained.sizes["epoch"] < 2:
-        raise read.TooLittleData(f"arm {arm} was trained for no epoch")
-    return float(trained.synops.isel(epoch=-1).sum()) / float(trained.synops.isel(epoch=1).sum())
-
-
-def right_difference(run: xr.DataTree, arm: str, *, over: str) -> dict[int, float]:
-    """By how many points an arm gets more test images right than another one, seed by seed."""
-    shared = [seed for seed in read.seeds(run, arm) if seed in read.seeds(run, over)]
-    if not shared:
-        raise read.TooLittleData(f"arms {arm} and {over} have no seed in common")
-    return {seed: right(run, arm, seed) - right(run, over, seed) for seed in shared}
-
-
-def right_beyond_spread(run: xr.DataTree, arm: str, *, over: str) -> dict[int, float]:
-    """`right_difference`, less the standard deviation over seeds of the more variable of the two arms.
-
-    Raises
-        TooLittleData   fewer than two seeds: there is no spread
+    A weight is gone when it was pruned itself or when the unit at either of its ends is dead.
     """
-    difference = right_difference(run, arm, over=over)
-    if len(difference) < 2:
-        raise read.TooLittleData(f"the spread over seeds needs two of them, {len(difference)} was run")
-    spread = max(np.std([right(run, each, seed) for seed in difference], ddof=1) for each in (arm, over))
-    return {seed: value - float(spread) for seed, value in difference.items()}
+    last = read.table(run, arm, seed, "training").isel(epoch=-1)
+    return 100 * (1 - float(last[f"live_{of}"].sum()) / float(last[of].sum()))
 
 
-def _last(run, arm, seed) -> xr.Dataset:
-    return _table(run, arm, seed).isel(epoch=-1)
+def accuracy_difference(run: xr.DataTree, arm: str, *, over: str, part: str = "test") -> dict[int, float]:
+    """Accuracy at the end minus that of another arm with the same seed, in points."""
+    seeds = [s for s in read.seeds(run, arm) if s in read.seeds(run, over)]
+    if not seeds:
+        raise read.NotApplicable(f"arm {over} was not run at this size")
+    return {s: accuracy(run, arm, s, part=part) - accuracy(run, over, s, part=part) for s in seeds}
 
 
-def _table(run, arm, seed) -> xr.Dataset:
-    return read.table(run, arm, seed, "training")
+def accuracy_lead(run: xr.DataTree, arm: str, *, over: str, part: str = "test") -> dict[int, float]:
+    """Mean lead in accuracy over another arm, in units of the larger standard deviation over seeds of the two.
+
+    Above 1 the lead is larger than what the choice of the seed does. It is one number: every seed carries it.
+    """
+    differences = accuracy_difference(run, arm, over=over, part=part)
+    seeds = list(differences)
+    if len(seeds) < 2:
+        raise read.TooLittleData(f"{len(seeds)} seed has no spread, 2 are wanted")
+    spread = max(np.std([accuracy(run, a, s, part=part) for s in seeds], ddof=1) for a in (arm, over))
+    lead = float(np.mean(list(differences.values()))) / max(float(spread), 1e-9)
+    return dict.fromkeys(seeds, lead)
+
+
+def epochs_to(run: xr.DataTree, arm: str, seed: int, *, share: float, part: str = "test") -> float:
+    """Epochs of training until the accuracy first reaches a share of 1."""
+    table = read.table(run, arm, seed, "training")
+    reached = np.flatnonzero(table.accuracy.sel(part=part).values >= share)
+    if not len(reached):
+        raise read.NotApplicable(f"an accuracy of {share:g} is never reached")
+    return float(table.epoch.values[reached[0]] + 1)
