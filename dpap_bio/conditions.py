@@ -13,7 +13,7 @@ from dpap_bio import schema, units
 
 @dataclass(frozen=True)
 class Conditions:
-    """The conditions of a protocol; neuron k of each population lives through condition k // copies.
+    """The conditions of a protocol; copy k of the model lives through condition k // copies.
 
     names    (n,) text, or empty     what the conditions are called
     columns  name -> (n,) float      what differs between them, and what was published of them, in the column's unit
@@ -30,12 +30,12 @@ class Conditions:
         return len(next(iter(self.columns.values())))
 
     @property
-    def neurons(self) -> int:
-        """Neurons that a population has."""
+    def side_by_side(self) -> int:
+        """Copies of the model in all."""
         return self.n * self.copies
 
-    def of_neurons(self, name: str, unit: str) -> np.ndarray:
-        """A column in another unit, a number for each neuron.
+    def spread(self, name: str, unit: str, n: int) -> np.ndarray:
+        """A column in another unit, over n neurons (or copies of the model) that are as many in each condition.
 
         Raises
             ValueError   the column's unit is not one of that kind
@@ -43,7 +43,7 @@ class Conditions:
         own = self.units[name]
         if units.dimension_of(own) != units.dimension_of(unit):
             raise ValueError(f"conditions.columns.{name} is in {own!r}, {unit!r} is wanted")
-        return np.repeat([units.to_unit(units.to_si(v, own), unit) for v in self.columns[name].tolist()], self.copies)
+        return np.repeat([units.to_unit(units.to_si(v, own), unit) for v in self.columns[name].tolist()], n // self.n)
 
 
 def made(spec: schema.Conditions | None, copies: int | None = None) -> Conditions | None:

@@ -115,7 +115,7 @@ def _synapses(model: Model, name: str, protocol: Protocol) -> tuple[int, int, in
     """Synapses of a projection at birth, at most (growth without deaths), and possible ones."""
     projection = model.projections[name]
     n_source, n_target = (model.populations[end].size for end in (projection.source, projection.target))
-    possible = n_source * n_target - (0 if projection.connect.autapses else n_source)
+    possible = n_source * n_target // model.copies - (0 if projection.connect.autapses else n_source)
     if projection.connect.one_to_one:
         possible = n_source
     first = share = projection.connect.share

@@ -7,7 +7,7 @@ projection `J` puts on a neuron is called `x_J` there, so two projections never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,7 +56,8 @@ class Projection:
 class Model:
     """A checked model. `dt` and `tau_trace` in s; `texts` holds every file it came from, as "model x.toml".
 
-    `tau_trace` is the decay of the spike traces that slow rules see (`Firing.trace`).
+    `tau_trace` is the decay of the spike traces that slow rules see (`Firing.trace`). `copies` of what the file
+    describes stand side by side, unconnected: neuron k of n belongs to copy k * copies // n.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Model:
     texts: Mapping[str, str]
     parameters: Mapping[str, schema.Parameter] = field(default_factory=dict)
     tau_trace: float = 0.0
+    copies: int = 1
 
     def stimulated(self) -> list[str]:
         return [p.name for p in self.populations.values() if p.stimulated]
@@ -79,10 +81,10 @@ def load(name: str, *, set_: Mapping | None = None, replace_rules: Mapping[str, 
     Arguments
         name           name of a shipped model, or a path
         set_           "tau_m" or "feedforward.w_max" -> number in the file's unit, or text with a unit;
-                       "input.size" -> int
+                       "input.size" -> int; "dt" -> text with a unit
         replace_rules  rule name -> other rule's name, "none" to take it out (control arms)
         beside         folder that relative paths start from
-        copies         as many copies of a model that has one neuron a population, connected one to one, side by side
+        copies         as many copies of what the file describes, side by side, each connected within itself
     Raises
         FileNotFoundError, ValueError   one sentence: file, key, what was found, what was wanted
     """
@@ -91,18 +93,17 @@ def load(name: str, *, set_: Mapping | None = None, replace_rules: Mapping[str, 
     from dpap_bio.compose import Composer
 
     composer = Composer(path, text, spec, set_ or {}, replace_rules or {})
-    if copies is not None:
-        _multiply(composer, copies)
-    return composer.compose()
+    if copies is None:
+        return composer.compose()
+    _multiply(composer, copies)
+    return replace(composer.compose(), copies=copies)
 
 
 def _multiply(composer, copies: int) -> None:
-    for name, population in composer.spec.populations.items():
-        if population.size != 1:
-            composer.fail(f"populations.{name}.size: found {population.size}, 1 is wanted: a protocol with conditions "
-                          "makes a copy for each")
-        population.size = copies
+    for population in composer.spec.populations.values():
+        population.size *= copies
     for name, projection in composer.spec.projections.items():
-        if not projection.connect.one_to_one:
-            composer.fail(f"projections.{name}.connect: one_to_one = true is wanted: a protocol with conditions makes "
-                          "a copy for each")
+        born = next((r for r in projection.rules if r.startswith(("grow", "regrow", "criticality"))), None)
+        if born is not None:
+            composer.fail(f"projections.{name}.rules: {born!r} would connect the copies that a protocol with "
+                          "conditions puts side by side; leave it out")

@@ -36,7 +36,8 @@ def start_network(model: Model, seed: int) -> Network:
     network = Network(0, neurons, {}, ends, next_id={p: len(t) for p, t in neurons.items()})
     for name, projection in model.projections.items():
         n_source, n_target = (len(neurons[end]) for end in ends[name])
-        pre, post = _connect(projection.connect, n_source, n_target, generator(seed, -1, f"connect.{name}"))
+        rng = generator(seed, -1, f"connect.{name}")
+        pre, post = _connect(projection.connect, n_source, n_target, model.copies, rng)
         born = synapses(model, network, name, pre, post, generator(seed, -1, f"start.{name}"))
         empty = replace(network, synapses={**network.synapses, name: born.keep(slice(0, 0)).replace(id=_no_ids())})
         network = empty.born(name, born)
@@ -101,12 +102,13 @@ def _draw(start, parameters, n: int, rng: np.random.Generator) -> np.ndarray:
     return first * np.exp(second * rng.standard_normal(n))
 
 
-def _connect(connect: schema.Connect, n_source: int, n_target: int, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Each possible pair with probability `share`, or one to one, sorted by (pre, post), in memory of the result."""
+def _connect(connect: schema.Connect, n_source: int, n_target: int, copies: int, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Each possible pair within a copy with probability `share`, or one to one, sorted by (pre, post)."""
     if connect.one_to_one:
         each = np.arange(n_source)
         return each, each.copy()
-    pre, post = draw(n_target, n_source, connect.share, rng)
+    pre, post = draw(n_target // copies, n_source, connect.share, rng)
+    post += pre // (n_source // copies) * (n_target // copies)
     keep = slice(None) if connect.autapses else pre != post
     return pre[keep], post[keep]
 

@@ -12,16 +12,24 @@ from dpap_bio.backends import Advance
 from dpap_bio.model import Model
 from dpap_bio.network import Network, Table
 from dpap_bio.protocol import Probe, Shown
-from dpap_bio.spikes import Spikes
+from dpap_bio.shown import one_copy
+from dpap_bio.spikes import Spikes, side_by_side
 from dpap_bio.stimuli import STIMULI
 
 
 def draw(shown: Shown, model: Model, network: Network, n_steps: int, seed: int, number: int,
          purpose: str = "stimulus") -> Spikes:
-    """The spikes of a stimulated population in one epoch."""
+    """The spikes of a stimulated population in one epoch; copies of the model see draws of their own.
+
+    A kind whose parameters differ by neuron is drawn at once: its neurons are independent.
+    """
     rng = newborn.generator(seed, number, f"{purpose}.{shown.population}")
     n = len(network.neurons[shown.population])
-    return STIMULI[shown.kind](n, n_steps, model.dt, rng, **shown.parameters)
+    stimulus, copies = STIMULI[shown.kind], model.copies
+    if copies == 1 or stimulus.each:
+        return stimulus(n, n_steps, model.dt, rng, **shown.parameters)
+    return side_by_side([stimulus(n // copies, n_steps, model.dt, rng, **one_copy(shown.parameters, k))
+                         for k in range(copies)])
 
 
 def traces(step, neuron, n_neurons: int, onset, offset, dt: float, tau: float) -> np.ndarray:

@@ -94,12 +94,14 @@ class Protocol:
         return next(arm for arm in self.arms if arm.name == name)
 
     def model(self, arm: Arm, stage: Stage) -> Model:
-        """The model as an arm lives it in a stage."""
-        own = arm.model is None
-        set_ = {**(self.set if own else {}), **stage.set, **arm.set}
-        set_ = {n: v for n, v in set_.items() if not n.startswith(SET)}
-        return models.load(self.model_name if own else arm.model, set_=set_, replace_rules=arm.replace,
-                           beside=self.folder, copies=self.conditions.neurons if self.conditions else None)
+        """The model as an arm lives it in a stage; one with a model of its own keeps the time step of the main arm."""
+        set_ = {**stage.set, **arm.set}
+        if arm.model is None:
+            set_ = {**{n: v for n, v in self.set.items() if not n.startswith(SET)}, **set_}
+        else:
+            set_["dt"] = f"{self.model(self.arms[0], stage).dt!r} s"
+        return models.load(arm.model or self.model_name, set_=set_, replace_rules=arm.replace, beside=self.folder,
+                           copies=self.conditions.side_by_side if self.conditions else None)
 
 
 def load(name: str, *, size: str | None = None, set_: Mapping | None = None, seeds: tuple[int, ...] | None = None,

@@ -52,7 +52,8 @@ def summary(model: Model, network: Network, fired, lived: Network, seconds: floa
     for name, table in network.synapses.items():
         source, target = (network.next_id[end] for end in network.ends[name])  # of birth: dead neurons leave holes
         connect = model.projections[name].connect
-        possible = source if connect.one_to_one else source * target - (0 if connect.autapses else source)
+        possible = source if connect.one_to_one else source * target // model.copies
+        possible -= 0 if connect.autapses or connect.one_to_one else source
         row[f"{name}.synapses"] = len(table)
         row[f"{name}.density"] = len(table) / possible if possible else np.nan
         row[f"{name}.born"] = len(changes["births"][name]["id"])

@@ -20,7 +20,8 @@ SET = "stimulus."  # an override of this beginning is one of a stimulus: stimulu
 class Shown:
     """A stimulus of a kind, with its parameters in the kind's units, for one stimulated population.
 
-    A parameter that differs between neurons is an array, and `named` says the column of the conditions it is from.
+    A parameter that differs between conditions is an array, a number for each neuron if the kind takes that, else for
+    each copy of the model; `named` says the column of the conditions it is from.
     """
 
     kind: str
@@ -62,17 +63,23 @@ def shown(spec: schema.StimulusSpec, model: Model, conditions: Conditions | None
     for name, value in {**(spec.model_extra or {}), **_overrides(set_ or {}, population, spec)}.items():
         if name not in stimulus.units:
             raise ValueError(f".{name}: {spec.kind} has no such parameter{did_you_mean(name, stimulus.units)}")
-        if conditions is not None and isinstance(value, str) and value in conditions.columns and name in stimulus.each:
+        if conditions is not None and value in conditions.columns and stimulus.units[name] != "name":
             named[name] = value
         try:
-            given[name] = _value(value, stimulus.units[name], conditions if name in named else None)
+            given[name] = _value(value, stimulus.units[name], conditions if name in named else None,
+                                 model.populations[population].size if stimulus.each else model.copies)
         except ValueError as error:
             raise ValueError(f".{name}: {error}") from None
     try:
-        stimulus.check(given)
+        stimulus.check(given if stimulus.each else one_copy(given, 0))
     except ValueError as error:
         raise ValueError(f": {error}") from None
     return Shown(spec.kind, population, given, named)
+
+
+def one_copy(parameters: Mapping[str, object], k: int) -> dict[str, object]:
+    """The parameters as copy k of the model sees them."""
+    return {n: float(v[k]) if isinstance(v, np.ndarray) else v for n, v in parameters.items()}
 
 
 def check_overrides(set_: Mapping[str, object], specs) -> None:
@@ -95,9 +102,9 @@ def _overrides(set_: Mapping[str, object], population: str, spec) -> dict[str, o
     return found | {n: set_[f"{SET}{population}.{n}"] for n in own if f"{SET}{population}.{n}" in set_}
 
 
-def _value(value, unit: str, conditions: Conditions | None) -> object:
+def _value(value, unit: str, conditions: Conditions | None, n: int) -> object:
     if conditions is not None:
-        values = conditions.of_neurons(value, unit)
+        values = conditions.spread(value, unit, n)
         if not np.isfinite(values).all():
             raise ValueError(f"conditions.columns.{value} has gaps; a number for each condition is wanted")
         return values

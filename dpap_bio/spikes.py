@@ -86,6 +86,16 @@ def merge(step, neuron, n_neurons):
     return np.divmod(np.unique(np.asarray(step, np.int64) * n_neurons + neuron), n_neurons)
 
 
+def side_by_side(parts):
+    """Populations of equal size that see the same presentations, as one; a class that differs between them is -1."""
+    first, n = parts[0], parts[0].n_neurons
+    key = np.concatenate([part.step * (n * len(parts)) + part.neuron + k * n for k, part in enumerate(parts)])
+    key.sort()
+    step, neuron = np.divmod(key, n * len(parts))
+    label = np.where(np.all([part.label == first.label for part in parts], axis=0), first.label, -1)
+    return Spikes(step, neuron, n * len(parts), first.n_steps, first.dt, first.onset, first.offset, label)
+
+
 def chance(rate, dt):
     """The chance of a spike in a step, rate * dt; refused above 0.5, where a step would hold several spikes."""
     at_least("rate", rate, 0, "Hz")
