@@ -128,7 +128,7 @@ def _synapses(b2, projection: Projection, network: Network, groups, clock, learn
         identity = b2.Synapses(source, arrival, on_pre="\n".join(lines), delay=projection.delay * b2.second,
                                name=f"arriving_{projection.name}", **common)
         identity.connect(i=np.arange(len(source)), j=np.arange(len(source)))
-        identity.pre._order = 0  # between the synapses' own on_pre (-1) and on_post (1), as in the plain synapse
+        identity.pre.order = 0  # between the synapses' own on_pre (-1) and on_post (1), as in the plain synapse
         for name in _arrival_names(projection):
             main.variables.add_reference(name, arrival, name, "_presynaptic_idx")
     main.connect(i=table.pre, j=table.post) if len(table) else main.connect(condition="False")
