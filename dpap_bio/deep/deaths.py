@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -82,6 +83,14 @@ def compact(net: DeepNetwork, moments: Mapping[str, tuple[Tensor, Tensor]],
         following = net.layers[k + 1] if k + 1 < len(net.layers) else None
         kept_in = None if following is None else _ends(rows, following)
     return moments, columns
+
+
+def compacted(net: DeepNetwork) -> DeepNetwork:
+    """A copy of the network with everything dead cut out, whose output is the same."""
+    smaller = copy.deepcopy(net)
+    settle(smaller, final=True)
+    compact(smaller, {})
+    return smaller
 
 
 def _ends(alive: Tensor, following: Layer) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -108,6 +109,11 @@ def load(name: str, *, set_: Mapping[str, float] | None = None, beside: Path | N
         raise ValueError(f"{path.name}: {error}") from None
 
 
+def from_text(name: str, text: str, set_: Mapping[str, float]) -> DeepModel:
+    """The model of that name from the text of its file, as an exported network carries it."""
+    return _checked(Path(f"{name}.toml"), text, DeepModelFile.model_validate(tomllib.loads(text)), dict(set_))
+
+
 def _checked(path: Path, text: str, form: DeepModelFile, set_: dict) -> DeepModel:
     parameters = dict(form.parameters)
     for key, value in set_.items():
@@ -174,13 +180,3 @@ def _layers(form: DeepModelFile, cells, steps: int) -> tuple[LayerSpec, ...]:
         made.append(spec)
         shape = spec.out
     return tuple(made)
-
-
-def with_units(model: DeepModel, units: Mapping[str, int]) -> DeepModel:
-    """The model with other numbers of units in some layers; what follows receives as many."""
-    shape, made = model.input, []
-    for layer in model.layers:
-        layer = replace(layer, units=units.get(layer.name, layer.units), shape=shape)
-        made.append(layer)
-        shape = layer.out
-    return replace(model, layers=tuple(made))
