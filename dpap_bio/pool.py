@@ -86,7 +86,7 @@ def place(out: Path, arm: str, seed: int) -> Path:
 
 def reference(arm) -> str | None:
     """The arm whose number of synapses this arm keeps, if it is such a control."""
-    return getattr(arm, "density_of", None) or getattr(arm, "quota_of", None)
+    return getattr(arm, "density_of", None)
 
 
 def _ready(todo, free: int) -> list:
