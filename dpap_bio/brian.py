@@ -114,7 +114,8 @@ def _synapses(b2, projection: Projection, network: Network, groups, clock, learn
     main = b2.Synapses(
         source, target, "\n".join(str(e) for e in projection.code.equations),
         on_pre="\n".join(projection.code.on_pre) or None, on_post="\n".join(projection.code.on_post) or None,
-        delay=projection.delay * b2.second, method=METHOD, name=f"projection_{projection.name}", **common,
+        delay=projection.delay * b2.second if projection.code.on_pre else None, method=METHOD,
+        name=f"projection_{projection.name}", **common,
     )
     arrival = identity = None
     if projection.arrivals:

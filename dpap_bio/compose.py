@@ -90,7 +90,7 @@ class Composer(Checks):
         onto = {t.equation.name: f"{t.equation.name}_{name}_post" for t in spikes}
         for part in target_parts:
             onto |= {f"{e.name}_post": f"{e.name}_{name}_post" for e in parse_equations(part.equations)}
-        if not code.on_pre:
+        if not code.on_pre and not arrivals:
             self.fail(f"projections.{name}.mechanisms: a spike of {spec.source!r} does nothing; "
                       "add a synapse such as \"current_synapse\"")
         code = renamed(code, onto)

@@ -29,8 +29,8 @@ class Arg:
 
     kind   "projection", "population", "probe", "stage", "arm" or "parameter": the name of one the protocol has;
            "scalar": a number that the experiment gives; "part" of the data, "size" of a deep network;
-           "column" or "condition": the name of one of its conditions; "number": any; "share": above 0 and at most 1;
-           "count": a whole number of at least 1; "odd": an odd one
+           "column" or "condition": the name of one of its conditions; "number" or "text": any;
+           "share": above 0 and at most 1; "count": a whole number of at least 1; "odd": an odd one
     """
 
     kind: str
@@ -107,6 +107,7 @@ MEASURES: dict[str, Measure] = {
                         {**_OF, "low": _COLUMN, "high": _COLUMN, **_AMONG, **_SINCE}),
     "off_theory": Measure(plasticity.off_theory, "conditions", {
         **_OF, "theory": _COLUMN, "share": Arg("share", 0.08), "errors": Arg("number", 3.0), **_SINCE}),
+    "state_error": Measure(plasticity.state_error, "1", {**_OF, "variable": Arg("text"), "against": _COLUMN}),
     "window_error": Measure(plasticity.window_error, "1", {**_OF, "along": _COLUMN, "pairs": Arg("count")}),
     "window_decay": Measure(plasticity.window_decay, "ms", {**_OF, "along": _COLUMN, "side": Arg("number")}),
     "window_height": Measure(plasticity.window_height, "1", {**_OF, "along": _COLUMN, "side": Arg("number")}),
@@ -160,6 +161,8 @@ def check(measure: str, args: Mapping[str, Any], protocol, model) -> None:
 def _check_value(where: str, kind: str, value, protocol, model) -> None:
     if kind in ("share", "count", "odd", "number"):
         _check_number(where, kind, value)
+        return
+    if kind == "text":
         return
     names = _names(kind, protocol, model)
     if kind == "parameter" and not names:

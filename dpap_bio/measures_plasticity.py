@@ -90,8 +90,18 @@ def off_theory(run, arm, seed, *, projection, theory, share=0.08, errors=3.0, si
     """The number of conditions whose change a second is off a column by more than a share of it and `errors` SE."""
     change, error = changes(run, arm, seed, projection, since)
     wanted = conditions.of_run(run)[theory].values * _seconds(run, since)
-    off = np.abs(change - wanted)
+    off = np.abs(change - wanted)  # nan, which is never larger, where theory gives no number
     return float(((off > share * np.abs(wanted)) & (off > errors * error)).sum())
+
+
+def state_error(run, arm, seed, *, projection, variable, against):
+    """The largest distance of a variable of the synapses at the end, the mean over copies, from a column."""
+    shown = conditions.of_run(run)
+    last = read.snapshot(run, arm, seed, projection, read.epochs(run, arm, seed, "snapshots")[-1])
+    if variable not in last:
+        raise NotApplicable(f"the synapses of {projection} have no {variable!r}")
+    value = last[variable].values[np.argsort(last.pre.values)].reshape(shown.sizes["condition"], -1).mean(1)
+    return float(np.abs(value - shown[against].values).max())
 
 
 def window_error(run, arm, seed, *, projection, along, pairs):

@@ -38,6 +38,9 @@ class Scopes:
         return self.mechanisms[name]
 
     def override(self, key: str, value) -> None:
+        if key == "dt":
+            self.spec.dt = str(value)
+            return
         owner_name, _, name = key.rpartition(".")
         owners = {**self.spec.populations, **self.spec.projections}
         if owner_name and owner_name not in owners:

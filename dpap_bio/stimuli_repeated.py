@@ -4,7 +4,8 @@ import numpy as np
 from dpap_bio.spikes import Spikes, at_least, merge, tiles, whole
 
 
-def repeated(n_neurons, n_steps, dt, rng, *, rate, repeats, shift=0.0, spikes=1, interval=0.01, start=0.0, window=0.1):
+def repeated(n_neurons, n_steps, dt, rng, *, rate, repeats=None, shift=0.0, spikes=1, interval=0.01, start=0.0,
+             window=0.1):
     """Trains of spikes, `repeats` of them at `rate`, in each neuron by itself; nothing is drawn by chance.
 
     Spike m of train k comes at start + k / rate + m * interval + shift. The first three terms are rounded to the next
@@ -12,13 +13,15 @@ def repeated(n_neurons, n_steps, dt, rng, *, rate, repeats, shift=0.0, spikes=1,
 
     Arguments (all but start and window may differ between neurons)
         rate      float, Hz   of the trains; 0 is silence
-        repeats   int, 1      trains
+        repeats   int, 1      trains; where it is not given, they begin until the epoch ends
         shift     float, s    of all spikes of the neuron; a whole number of steps
         spikes    int, 1      in a train
         interval  float, s    between the spikes of a train
         start     float, s    of the first train, before the shift
         window    float, s    length of the windows without a class that tile the epoch
     """
+    if repeats is None:
+        repeats = np.ceil(np.maximum(n_steps * dt - start, 0) * np.asarray(rate, float) * (1 - 1e-9))
     rate, repeats, shift, spikes, interval = (np.broadcast_to(np.asarray(x, float), n_neurons)
                                               for x in (rate, repeats, shift, spikes, interval))
     at_least("start", start, 0, "s")
