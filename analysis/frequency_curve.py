@@ -6,7 +6,8 @@ from dpap_bio.conditions import of_run
 from dpap_bio.measures_plasticity import curve, zero_crossing
 
 RULES = {"synapse": ("the rule", figures.SHADES[2], 2.2), "lower": ("threshold 5 % lower", figures.SHADES[1], 1.4),
-         "lowest": ("threshold 10 % lower", figures.SHADES[0], 1.4), "higher": ("threshold 10 % higher", "#E69F00", 1.4)}
+         "lowest": ("threshold 10 % lower", figures.SHADES[0], 1.4),
+         "higher": ("threshold 10 % higher", "#E69F00", 1.4)}
 
 
 def main(run, out):
@@ -36,7 +37,7 @@ def main(run, out):
              ylim=(-0.75, 0.65))
     axes.legend(title="nothing changes at", loc="upper left", alignment="left", fontsize=7.5)
     figure.savefig(out)
-    caption = ("Change of the weight after 900 presynaptic pulses against their frequency. Diamonds and bars: recordings "
-               "of Dudek and Bear 1992 (from memory) and the bands around them; the other lines have another threshold "
-               "of potentiation. Dashed: controls that must fail.")
+    caption = ("Change of the weight after 900 presynaptic pulses against their frequency. Diamonds and bars: "
+               "recordings of Dudek and Bear 1992 (from memory) and the bands around them; the other lines have another "
+               "threshold of potentiation. Dashed: controls that must fail.")
     return caption, f"Curves of change against frequency; nothing changes at: {'; '.join(said)}."

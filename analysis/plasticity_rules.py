@@ -25,8 +25,8 @@ def main(run, out):
     right.set(xscale="log", xlim=(1e-16, 1), xlabel="distance from the events worked out", title="and how exactly")
     figure.legend(loc="outside lower center", ncols=6, fontsize=7.5)
     figure.savefig(out)
-    caption = ("Change of the weight under every plasticity rule for six patterns of spikes (left), and its distance from "
-               "the equations worked out event by event (right). Rules that integrate a rate with time steps are less "
+    caption = ("Change of the weight under every plasticity rule for six patterns of spikes (left), and its distance "
+               "from the equations worked out event by event (right). Rules that integrate a rate with time steps are less "
                "exact than those that are driven by events.")
     worst = ", ".join(f"{rule} {e.max():.0e}" for rule, e in zip(rules, error, strict=True))
     return caption, f"Changes and errors of {len(rules)} rules; largest errors: {worst}."

@@ -44,5 +44,6 @@ def main(run, out):
     figure.legend(loc="outside upper center", fontsize=7.5, ncols=2)
     figure.savefig(out)
     caption = (f"{n} recorded experiments of pairing (lag of post after pre, rate in the train) with twice their "
-               "standard error, and what published rules give without any fitting; in the legend how many each comes within.")
+               "standard error, and what published rules give without any fitting; in the legend how many each comes "
+               "within.")
     return caption, f"Within 2 SEM of {n} experiments are: {'; '.join(said)}."

@@ -41,8 +41,8 @@ def main(run, out):
     caption = ("Change of the weight after 60 pairs at 1 Hz against the lag (points), with the closed form of the pair "
                "rule (line) and the biological bands. Dashed: controls that must fail. Below: what is left.")
     return caption, (f"An STDP window: {change[lag > 0][0]:.2f} at the shortest positive lag, "
-                     f"{change[lag < 0][-1]:.2f} at the shortest negative one; simulation and closed form differ by at most "
-                     f"{np.abs(error).max():.1e}.")
+                     f"{change[lag < 0][-1]:.2f} at the shortest negative one; simulation and closed form differ by "
+                     f"at most {np.abs(error).max():.1e}.")
 
 
 def _closed(run, lag):

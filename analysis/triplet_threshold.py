@@ -1,4 +1,4 @@
-"""The change a second under Poisson spikes against the postsynaptic rate, beside the closed form, for three histories."""
+"""The change a second under Poisson spikes against the postsynaptic rate, for three histories and in closed form."""
 
 import numpy as np
 
@@ -34,8 +34,8 @@ def main(run, out):
     wide.legend(title="mean square of the rate before:\nborder", loc="upper left", alignment="left", fontsize=7.5)
     figure.savefig(out)
     caption = ("Change of the weight a second under independent Poisson spikes (10 Hz before the synapse) against the "
-               f"postsynaptic rate: mean and standard error of {int(shown.copies.values[0])} copies. Lines: closed form. "
-               "The border slides with the mean square of the rate at which the neuron has lived.")
+               f"postsynaptic rate: mean and standard error of {int(shown.copies.values[0])} copies. Lines: closed "
+               "form. The border slides with the mean square of the rate at which the neuron has lived.")
     return caption, f"Curves of change against rate; the border lies at: {'; '.join(said)}."
 
 

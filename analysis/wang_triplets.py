@@ -37,7 +37,8 @@ def main(run, out):
         axes.axhline(0, color=figures.GREY, lw=0.6)
     figure.savefig(out)
     caption = ("Changes after 60 repetitions of triplets (left; points: recordings of Wang et al. 2005, from memory) "
-               "and quadruplets (right; beyond 0 potentiation comes last). For the pair rule order within does not count.")
+               "and quadruplets (right; beyond 0 potentiation comes last). For the pair rule order within does "
+               "not count.")
     three = ", ".join(f"{_said(names[k])}: {change['synapse'][k]:.2f}".replace("\n", " ") for k in triplets)
     return caption, f"Bars of the changes after triplets with the full set ({three}) and curves of quadruplets."
 
