@@ -18,7 +18,7 @@ from dpap_bio.model import Model
 from dpap_bio.network import Network
 from dpap_bio.probes import draw, probe, traces
 from dpap_bio.protocol import Arm, Protocol
-from dpap_bio.record import at_birth, lifetimes, raster, snapshot, summary, weights
+from dpap_bio.record import at_birth, cells, lifetimes, raster, snapshot, summary, weights
 from dpap_bio.rules.rule import Activity, Firing
 from dpap_bio.settle import settled, unsettled
 
@@ -73,6 +73,8 @@ def develop(protocol: Protocol, arm: Arm, seed: int, advance: Advance, *, after:
                   "summary": summary(model, network, fired, before, stage.n_steps * model.dt, changes)}
         if number % max(1, -(-protocol.epochs // SNAPSHOTS)) == 0 or last:
             record["snapshot"] = snapshot(network)
+        if model.copies > 1:
+            record["cells"] = cells(before, fired, model, stage.n_steps * model.dt)
         if last or number == 0:
             record["spikes"] = raster(before, fired, model, stage.n_steps)
         probes = [p for p in protocol.probes if last and stage.name in p.after]

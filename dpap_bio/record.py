@@ -62,6 +62,15 @@ def summary(model: Model, network: Network, fired, lived: Network, seconds: floa
     return row
 
 
+def cells(lived: Network, fired, model: Model, seconds: float) -> dict:
+    """The rate of every neuron of the simulated populations in the epoch, by lasting ids."""
+    out = {}
+    for name, table in lived.neurons.items():
+        if name not in model.stimulated():
+            out[name] = {"cell": table.id, "rate": np.bincount(fired[name][1], minlength=len(table)) / seconds}
+    return out
+
+
 def raster(lived: Network, fired, model: Model, n_steps: int) -> dict:
     """The last second of an epoch: times from its start in s, lasting neuron ids, of every population."""
     first = n_steps - min(n_steps, round(RASTER / model.dt))

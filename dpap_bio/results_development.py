@@ -45,7 +45,8 @@ def _development(place: str, records: Sequence[Mapping], units) -> dict[str, xr.
     for projection in records[0]["births"]:
         path = f"{place}/synapses_{projection}"
         groups[path] = labelled(path, _lives(records, projection))
-    return groups | _snapshots(place, records, units) | _spikes(place, records) | _probes(place, records)
+    return (groups | _snapshots(place, records, units) | _spikes(place, records) | _cells(place, records)
+            | _probes(place, records))
 
 
 def _summary(place, records) -> xr.Dataset:
@@ -124,6 +125,19 @@ def _spikes(place, records) -> dict[str, xr.Dataset]:
             epoch = np.full(len(spikes["time"]), record["epoch"], np.int64)
             kept.setdefault(f"{place}/spikes_{population}", []).append({"epoch": epoch, **spikes})
     return {path: labelled(path, _stacked(tables)) for path, tables in kept.items()}
+
+
+def _cells(place, records) -> dict[str, xr.Dataset]:
+    """The rate of every neuron of populations that stand side by side; NaN once it is dead."""
+    groups, lived = {}, [r for r in records if "cells" in r]
+    for population in lived[0]["cells"] if lived else ():
+        ids = np.unique(np.concatenate([r["cells"][population]["cell"] for r in lived]))
+        rate = np.full((len(lived), len(ids)), np.nan)
+        for row, record in zip(rate, lived, strict=True):
+            row[np.searchsorted(ids, record["cells"][population]["cell"])] = record["cells"][population]["rate"]
+        path = f"{place}/cells_{population}"
+        groups[path] = labelled(path, {"epoch": [r["epoch"] for r in lived], "cell": ids, "rate": rate})
+    return groups
 
 
 def _probes(place, records) -> dict[str, xr.Dataset]:

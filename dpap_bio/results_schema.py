@@ -66,7 +66,7 @@ SCHEMA: dict[str, dict[str, Column]] = {
         changes  | U | name | JSON object: parameters set in this stage"""),
     "conditions": _columns("condition", """
         condition | U | name | condition of the experiment, side by side with the others
-        copies    | i | 1    | copies of the network in this condition: one neuron of each population each
+        copies    | i | 1    | copies of the network in this condition
         *         | f | *    | what differs between the conditions, or what was published of them"""),
     "arms": _columns("arm", """
         arm     | U | name | arm of the protocol
@@ -127,6 +127,10 @@ SCHEMA: dict[str, dict[str, Column]] = {
         epoch  | i | 1 | epoch of the recording
         time   | f | s | time since the start of the recording
         neuron | i | 1 | neuron"""),
+    "*/seed_*/cells_*": _columns("epoch", """
+        epoch | i | 1  | epoch
+        cell  | i | 1  | neuron                                                | cell
+        rate  | f | Hz | firing rate of a neuron, NaN once it is dead          | epoch cell"""),
     "*/seed_*/probes/*/*": _columns("presentation", """
         label    | i | 1 | class of the stimulus
         input    | i | 1 | spikes of an input neuron in a presentation   | presentation input_neuron

@@ -7,6 +7,7 @@ from importlib import import_module
 from dpap_bio.rules import (
     controls,
     criticality,
+    cut,
     grow,
     importance,
     prune,
@@ -48,6 +49,9 @@ RULES = {
     "smallest_weight": controls.SMALLEST_WEIGHT,
     "least_active_target": controls.LEAST_ACTIVE_TARGET,
     "least_active_source": controls.LEAST_ACTIVE_SOURCE,
+    "cut": cut.CUT,
+    "cut_by_chance": cut.CUT_BY_CHANCE,
+    "make_up": cut.MAKE_UP,
     "none": controls.NONE,
 }
 
