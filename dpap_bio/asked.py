@@ -14,6 +14,7 @@ def request(protocol, size, set_, seeds, backend, target):
 
     if backend not in BACKENDS:
         raise ValueError(f"there is no backend {backend!r}: there are {', '.join(BACKENDS)}")
+    target = BACKENDS[backend].targets[0] if target == "auto" else target
     if target not in BACKENDS[backend].targets:
         known = ", ".join(BACKENDS[backend].targets)
         raise ValueError(f"backend {backend} has no target {target!r}: there are {known}")

@@ -34,19 +34,27 @@ def _runtime(target: str):
     return partial(brian.advance, target=target)
 
 
+def _standalone(target: str):
+    from dpap_bio import standalone
+
+    return partial(standalone.advance, target=target)
+
+
 BACKENDS = {
     "runtime": Backend("Brian2 in this process: numpy, or Cython where a compiler is", ("auto", "numpy", "cython"),
                        _runtime),
+    "cpp_standalone": Backend("a C++ program written from Brian2's statements, compiled once a model; single keeps "
+                              "synapses in 4 bytes", ("double", "single"), _standalone),
 }
 
 COMPILE_WORTH = 400_000  # steps of all developments together: above, 1-2 minutes of compiling pay for themselves
 
 
 def choose_target(target: str, steps: int) -> str:
-    """The code generation target in force: "auto" compiles where there is a compiler and enough to do.
+    """The code generation target in force: "auto" is Cython where there is a compiler and enough to do.
 
     Arguments
-        target  "auto", "numpy" or "cython"
+        target  "auto", or one of a backend's, which stands
         steps   int   time steps of the whole run
     Raises
         ValueError    Cython is asked for and there is no compiler

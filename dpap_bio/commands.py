@@ -116,7 +116,7 @@ def validate(
     names: Annotated[list[str] | None, typer.Argument(help="Protocols; default those that check a rule.")] = None,
     size: Annotated[str, typer.Option(help="quick or full.")] = "quick",
     backend: Annotated[str, typer.Option(help="Who simulates: see `dpap list`.")] = "runtime",
-    target: Annotated[str, typer.Option(help="auto, numpy or cython.")] = "auto",
+    target: Annotated[str, typer.Option(help="How it generates code: see docs/backends.md.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="Folder for the runs; one begun there goes on.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Developments side by side; default one a core.", min=1)] = None,
     as_json: Json = False,

@@ -28,7 +28,8 @@ _PROBED = 4.5  # the same of each copy that is probed: nothing is ruled or recor
 _TREES = 1.1  # of the results beside the records while the file is written
 _TRIAL = 200  # steps
 _SMALL = 4e7  # bytes of a network above which no trial is made
-_STEP = {"numpy": (1e-4, 2e-8), "cython": (3e-5, 6e-9)}  # s a step and s an event, where no trial was made
+_STEP = {"numpy": (1e-4, 2e-8), "cython": (3e-5, 6e-9),  # s a step and s an event, where no trial was made
+         "double": (2e-6, 6e-9), "single": (2e-6, 6e-9)}
 _RATE = 10.0  # Hz assumed of a population, for events
 _EPOCH, _START, _COMPILE = 0.4, 15.0, 90.0  # s: around an epoch, around a run, for compiling once
 
