@@ -93,7 +93,7 @@ def check_health(model: Model, network: Network, fired, stimuli, n_steps: int, a
                     raise Unhealthy(f"{name}: {column} of {kind} {int(table.id[bad])} is {values[bad]} "
                                     f"at age {age:g} day")
     driven = any(len(s.step) for s in stimuli.values())
-    inner = [n for n in network.neurons if n not in stimuli]
+    inner = [n for n in network.neurons if n not in model.stimulated()]
     for name in inner:
         rate = len(fired[name][0]) / (len(network.neurons[name]) * n_steps * model.dt)
         if rate > RUNAWAY:
