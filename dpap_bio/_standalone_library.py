@@ -63,7 +63,7 @@ def library(name: str, make: Callable[[], tuple[str, Layout]], title: str) -> tu
     place = cache_folder() / f"{name}.so"
     described = place.with_suffix(".json")
     if not (place.exists() and described.exists()):
-        print(f"compiling {title} once, a few seconds; it is kept in {place.parent}", file=sys.stderr)
+        sys.stderr.write(f"compiling {title} once, a few seconds; it is kept in {place.parent}\n")
         text, layout = make()
         write_text_atomically(described, json.dumps(asdict(layout)))
         _compile(text, place)

@@ -10,6 +10,9 @@
 #include <immintrin.h>
 #endif
 
+template <class T>
+inline int int_(T value) { return (int)value; }  // what Brian2 calls `int` in C++
+
 namespace dpap {
 
 // -- views: what stands for `array[index]` in Brian2's statements
