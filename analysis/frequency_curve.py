@@ -38,6 +38,6 @@ def main(run, out):
     axes.legend(title="nothing changes at", loc="upper left", alignment="left", fontsize=7.5)
     figure.savefig(out)
     caption = ("Change of the weight after 900 presynaptic pulses against their frequency. Diamonds and bars: "
-               "recordings of Dudek and Bear 1992 (from memory) and the bands around them; the other lines have another "
-               "threshold of potentiation. Dashed: controls that must fail.")
+               "recordings of Dudek and Bear 1992 (from memory) and the bands around them; the other lines "
+               "have another threshold of potentiation. Dashed: controls that must fail.")
     return caption, f"Curves of change against frequency; nothing changes at: {'; '.join(said)}."

@@ -26,7 +26,7 @@ def main(run, out):
     figure.legend(loc="outside lower center", ncols=6, fontsize=7.5)
     figure.savefig(out)
     caption = ("Change of the weight under every plasticity rule for six patterns of spikes (left), and its distance "
-               "from the equations worked out event by event (right). Rules that integrate a rate with time steps are less "
-               "exact than those that are driven by events.")
+               "from the equations worked out event by event (right). Rules that integrate a rate in time steps are "
+               "less exact than those that are driven by events.")
     worst = ", ".join(f"{rule} {e.max():.0e}" for rule, e in zip(rules, error, strict=True))
     return caption, f"Changes and errors of {len(rules)} rules; largest errors: {worst}."

@@ -8,7 +8,7 @@ _STANDS_FOR = {"protocol": "protocol", "experiment": "protocol", "training": "pr
                "deep-model": "model"}  # by the word in a file's schema
 
 
-def request(protocol, size, set_, seeds, backend, target):
+def request(protocol, size, set_, seeds, backend, target, model=None):
     from dpap_bio.backends import BACKENDS
     from dpap_bio.runs import Request
 
@@ -20,9 +20,22 @@ def request(protocol, size, set_, seeds, backend, target):
         raise ValueError(f"backend {backend} has no target {target!r}: there are {known}")
     if protocol.endswith(".toml") or "/" in protocol:
         protocol = str(Path(protocol).resolve())
-    request = Request(protocol, size, overrides(set_), tuple(seeds or ()), backend, target)
+    if model is not None:
+        model = _model_for(protocol, model)
+    request = Request(protocol, size, overrides(set_), tuple(seeds or ()), backend, target, model)
     request.load()
     return request
+
+
+def _model_for(protocol: str, model: str) -> str:
+    """The user's own model, from wherever a run is resumed; only a development in Brian2 has a model to replace."""
+    from dpap_bio import kinds as kinds_of
+    from dpap_bio import library
+
+    kind = kinds_of.kind_of(library.find("protocol", protocol)).name
+    if kind != "development":
+        raise ValueError(f"--model {model}: {Path(protocol).stem} is of kind {kind}; only a development takes a model")
+    return str(library.find("model", model).resolve()) if model.endswith(".toml") or "/" in model else model
 
 
 def overrides(pairs: list[str] | None) -> dict[str, object]:

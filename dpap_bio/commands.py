@@ -17,7 +17,8 @@ Protocol = Annotated[str, typer.Argument(help="A shipped protocol's name, or the
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.")]
 Set = Annotated[list[str] | None, typer.Option(
     "--set", metavar="NAME=VALUE", help="Another value for a parameter, in the file's unit or with one: rho=1.5, "
-                                        "\"tau_m=20 ms\", feedforward.w_max=2, excitatory.size=200; may be repeated.")]
+                                        "\"tau_m=20 ms\", feedforward.w_max=2, input.size=200, stimulus.rate=\"9 Hz\"; "
+                                        "may be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
 
 
@@ -64,6 +65,8 @@ def run(
     size: Annotated[str, typer.Option(help="A size of the protocol; full is the file as it stands.")] = "full",
     quick: Annotated[bool, typer.Option("--quick", help="The same as --size quick.")] = False,
     set_: Set = None,
+    model: Annotated[str | None, typer.Option(
+        help="A model of your own, by name or path, in place of the protocol's; controls keep theirs.")] = None,
     seed: Annotated[list[int] | None, typer.Option(
         help="Instead of the protocol's seeds; may be repeated.", min=0, max=2**31 - 1)] = None,
     backend: Annotated[str, typer.Option(help="Who simulates: see `dpap list`.")] = "runtime",
@@ -77,7 +80,7 @@ def run(
     from dpap_bio import estimate as estimates
     from dpap_bio import runs
 
-    request = asked.request(protocol, "quick" if quick else size, set_, seed, backend, target)
+    request = asked.request(protocol, "quick" if quick else size, set_, seed, backend, target, model)
     if estimate:
         print(estimates.text(request, jobs))
         return 0
