@@ -73,10 +73,15 @@ def mnist(part="train"):
     if part == "all":
         both = mnist("train"), mnist("test")
         return Images(*(np.concatenate([getattr(b, name) for b in both]) for name in ("pixels", "labels")))
-    images, labels, n = _MNIST[part]
-    folder = find("mnist")
-    pixels, labels = _idx(folder, images, (n, 28, 28)), _idx(folder, labels, (n,))
+    pixels, labels = idx_bytes("mnist", part)
     return Images(pixels.astype(np.float32) / np.float32(255), labels.astype(np.int64))
+
+
+def idx_bytes(name, part):
+    """The bytes of MNIST or of a set published in the same four files: (n, 28, 28) and (n,) uint8."""
+    images, labels, n = _MNIST[part]
+    folder = find(name)
+    return _idx(folder, images, (n, 28, 28)), _idx(folder, labels, (n,))
 
 
 def split(labels, n_train, n_test, rng):
@@ -134,7 +139,7 @@ def _idx(folder, name, shape):
         with (gzip.open(path) if path.suffix == ".gz" else open(path, "rb")) as file:
             data = file.read(len(header) + size + 1)
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path} does not exist; wanted the four files of MNIST in one folder") from None
+        raise FileNotFoundError(f"{path} does not exist; wanted the four official files in one folder") from None
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is damaged: {error}; fetch it again") from None
     if data[:len(header)] != header or len(data) != len(header) + size:
