@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dpap_bio.datasets_bytes import image_bytes
 from dpap_bio.newborn import generator
 
 
@@ -84,26 +85,7 @@ def open_feed(data) -> Feed:
 
 
 def _read(name: str):
-    import gzip
-    import os
-
-    if name == "digits":
-        from sklearn.datasets import load_digits
-
-        found = load_digits()
-        images = torch.from_numpy((found.images * (255 / 16)).astype(np.uint8))[:, None]
-        labels = torch.from_numpy(found.target.astype(np.int64))
-        order = torch.from_numpy(generator(0, -1, "test part of digits").permutation(len(labels)))
-        cut = len(labels) // 5
-        test, train = order[:cut], order[cut:]
-        return Part(images[train], labels[train]), Part(images[test], labels[test]), *_scale(images[train])
-
-    def idx(file, skip):
-        with gzip.open(os.path.join(os.environ.get("DPAP_DATA", "/work/shared/data"), "mnist", file)) as f:
-            return torch.from_numpy(np.frombuffer(f.read(), np.uint8, offset=skip).copy())
-
-    parts = [Part(idx(f"{p}-images-idx3-ubyte.gz", 16).view(-1, 1, 28, 28), idx(f"{p}-labels-idx1-ubyte.gz", 8).long())
-             for p in ("train", "t10k")]
+    parts = [Part(*map(torch.from_numpy, image_bytes(name, part))) for part in ("train", "test")]
     return *parts, *_scale(parts[0].images)
 
 
