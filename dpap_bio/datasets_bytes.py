@@ -34,7 +34,7 @@ def image_bytes(name: str, part: str) -> tuple[np.ndarray, np.ndarray]:
     if part not in ("train", "test"):
         raise ValueError(f"part is {part!r}; wanted train or test")
     pixels, labels = READERS[name](part)
-    return np.ascontiguousarray(pixels), labels.astype(np.int64)
+    return np.array(pixels), labels.astype(np.int64)  # copies: what a file gave cannot be written to
 
 
 def _digits(part: str):
