@@ -6,9 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-#ifdef __SSE2__
-#include <immintrin.h>
-#endif
 
 template <class T>
 inline int int_(T value) { return (int)value; }  // what Brian2 calls `int` in C++
@@ -121,9 +118,9 @@ void multiply(std::vector<T> &rows, size_t n, size_t stride, size_t offset, doub
 
 struct FlushTiny {
 #ifdef __SSE2__
-    unsigned before = _mm_getcsr();
-    FlushTiny() { _mm_setcsr(before | 0x8040); }
-    ~FlushTiny() { _mm_setcsr(before); }
+    unsigned before = __builtin_ia32_stmxcsr();
+    FlushTiny() { __builtin_ia32_ldmxcsr(before | 0x8040); }
+    ~FlushTiny() { __builtin_ia32_ldmxcsr(before); }
 #endif
 };
 
