@@ -1,4 +1,4 @@
-"""Images to batches: normalised alike for training and test, shuffled and shifted by draws keyed to seed and epoch."""
+"""Images or recordings to batches: on one scale for training and test, shuffled and shifted by keyed draws."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from dpap_bio.datasets_bytes import image_bytes
+from dpap_bio.datasets_frames import SOURCES, event_frames
 from dpap_bio.newborn import generator
 
 
 @dataclass(frozen=True)
 class Part:
-    """Images (N, C, H, W) uint8 and labels (N,) int64."""
+    """Images (N, C, H, W) or recordings (N, T, C, H, W) uint8, and labels (N,) int64."""
 
     images: Tensor
     labels: Tensor
@@ -26,7 +27,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Feed:
-    """The three parts of a data set; `mean` and `spread` (C, 1, 1) put pixels in [0, 1] on a common scale."""
+    """The three parts of a data set; `mean` and `spread` (C, 1, 1) put pixels in [0, 1] on a common scale.
+
+    Counts of events are not scaled: spread is 1/255 there.
+    """
 
     train: Part
     held_out: Part
@@ -55,7 +59,12 @@ class Feed:
 
 
 def shifted(images: Tensor, most: int, rng: np.random.Generator) -> Tensor:
-    """Move each image by up to `most` pixels in both directions; what comes in from outside is its top left pixel."""
+    """Move each image by up to `most` pixels in both directions; what comes in from outside is its top left pixel.
+
+    The frames of a recording move together.
+    """
+    if images.ndim == 5:
+        return shifted(images.flatten(1, 2), most, rng).view(images.shape)
     n, _, h, w = images.shape
     moves = rng.integers(-most, most + 1, (n, 2))
     out = images[:, :, :1, :1].expand_as(images).clone()
@@ -70,9 +79,13 @@ def shifted(images: Tensor, most: int, rng: np.random.Generator) -> Tensor:
     return out
 
 
-def open_feed(data) -> Feed:
-    """The parts of the data set that a protocol's [data] asks for."""
-    train, test, mean, spread = _read(data.name)
+def open_feed(data, steps: int) -> Feed:
+    """The parts of the data set that a protocol's [data] asks for; recordings as `steps` frames.
+
+    Raises
+        FileNotFoundError, ValueError   one sentence
+    """
+    train, test, mean, spread = _read(data.name, steps)
     n = len(train) if data.limit is None else min(data.limit, len(train))
     if data.held_out >= n:
         raise ValueError(f"data.held_out: found {data.held_out}, fewer than the {n} training images are wanted")
@@ -84,7 +97,11 @@ def open_feed(data) -> Feed:
                 mean, spread)
 
 
-def _read(name: str):
+def _read(name: str, steps: int):
+    if name in SOURCES:
+        parts = [Part(*map(torch.from_numpy, event_frames(name, part, steps))) for part in ("train", "test")]
+        zero = torch.zeros(parts[0].images.shape[2], 1, 1)
+        return *parts, zero, zero + 1 / 255
     parts = [Part(*map(torch.from_numpy, image_bytes(name, part))) for part in ("train", "test")]
     return *parts, *_scale(parts[0].images)
 

@@ -12,6 +12,8 @@ from pydantic import Field
 
 from dpap_bio import library, measures, schema, units
 from dpap_bio.complaint import did_you_mean
+from dpap_bio.datasets_bytes import READERS
+from dpap_bio.datasets_frames import SOURCES
 from dpap_bio.deep import model as models
 from dpap_bio.deep.methods import find_method
 from dpap_bio.schema_values import Name, Number, NumberOrText, Parameter, Strict, Word
@@ -174,6 +176,14 @@ def _checked(path: Path, text: str, spec: TrainingFile, size: str, set_: dict, s
                         (Arm("main", spec.title, spec.method), *arms), tuple(spec.criteria), tuple(spec.figures),
                         {**change.set, **set_}, {f"protocol {path.name}": text, **model.texts}, path.parent,
                         dict(spec.sizes), change.epochs or spec.training.epochs)
+    if (data.name in SOURCES) != (model.encoding == "frames"):
+        other = "recordings of events" if data.name in SOURCES else "images"
+        raise ValueError(f"data.name: {data.name} are {other}, model {model.name} takes {model.encoding} encoding: "
+                         'recordings need encoding = "frames", images "direct" or "rate"')
+    if data.name not in {**READERS, **SOURCES}:
+        known = [*READERS, *SOURCES]
+        raise ValueError(f"data.name: there is no data set {data.name!r}{did_you_mean(data.name, known)}; "
+                         f"there are {', '.join(known)}")
     _check_parameters(protocol, spec)
     for arm in protocol.arms:
         _check_arm(protocol, arm, model)

@@ -53,7 +53,7 @@ def lives(protocol, arm, seed: int, after: tuple[int, Mapping] | None = None,
         Unhealthy   the loss is not a number, or a layer has died
     """
     model, p = protocol.model(arm), protocol.p(arm)
-    feed = open_feed(protocol.data)
+    feed = open_feed(protocol.data, model.steps)
     learner = _begin(model, arm, seed, p, after)
     if after is None:
         yield -1, _state(learner), _record(learner, feed, protocol, -1, p, math.nan, math.nan)
