@@ -25,7 +25,7 @@ def main(run, out):
         said.append(f"{title} {at[0]:.1f} Hz")
     left.axhline(0, color=figures.GREY, lw=0.6)
     left.set(xlabel=f"frequency of the train [{shown.rate.attrs['units']}]", ylabel="change of the weight, thousandths",
-             ylim=(-60, 900))
+             ylim=(-60, 3e4))
     left.set_yscale("symlog", linthresh=1)
     left.legend(title="history", loc="upper left", alignment="left", fontsize=7.5)
     right.set_xticks(list(HISTORIES), [t.replace(", ", ",\n") for t, _, _ in HISTORIES.values()], rotation=40,
