@@ -40,11 +40,19 @@ def _standalone(target: str):
     return partial(standalone.advance, target=target)
 
 
+def _genn(target: str):
+    from dpap_bio.genn import Genn
+
+    return Genn(target)
+
+
 BACKENDS = {
     "runtime": Backend("Brian2 in this process: numpy, or Cython where a compiler is", ("auto", "numpy", "cython"),
                        _runtime),
     "cpp_standalone": Backend("a C++ program written from Brian2's statements, compiled once a model; single keeps "
                               "synapses in 4 bytes", ("double", "single"), _standalone),
+    "genn": Backend("GeNN through Brian2GeNN, in an environment of its own (`dpap doctor`); on the processor",
+                    ("cpu", "gpu"), _genn),
 }
 
 COMPILE_WORTH = 400_000  # steps of all developments together: above, 1-2 minutes of compiling pay for themselves
