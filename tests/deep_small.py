@@ -89,5 +89,5 @@ def written(folder, method="none", parameters=None, name="small", **more):
     form = {k: more.pop(k) for k in ("encoding", "kind", "pool_of", "norm") if k in more}
     (folder / "deep_small.toml").write_text(model_text(**form))
     path = folder / f"{name}.toml"
-    path.write_text(protocol_text("deep_small", method, parameters or {}, **more))
+    path.write_text(protocol_text("deep_small.toml", method, parameters or {}, **more))
     return str(path)
