@@ -63,7 +63,9 @@ def estimate(request: Request, jobs: int | None = None, trial: bool = True) -> E
         jobs     developments side by side; None is one a core
         trial    False takes the time of a step from a table; True measures it where the network is small
     """
-    _, protocol = request.load()
+    kind, protocol = request.load()
+    if kind.name != "development":
+        raise ValueError(f"{protocol.name} is of kind {kind.name}: only a development can be estimated")
     model = protocol.model(protocol.arms[0], protocol.stages[0])
     developments = len(protocol.arms) * len(protocol.seeds)
     jobs = min(jobs or os.cpu_count() or 1, developments)
@@ -103,6 +105,8 @@ def check(request: Request, jobs: int | None) -> None:
     Raises
         ValueError   one sentence: what it needs, what there is, what to do
     """
+    if request.load()[0].name != "development":
+        return
     e, free = estimate(request, jobs, trial=False), doctor.memory()
     if free is not None and e.peak > free[1]:
         raise ValueError(f"this run needs about {_bytes(e.peak)} of memory and {_bytes(free[1])} are free: take fewer "
