@@ -1,4 +1,4 @@
-"""What a computed experiment is: numbers in, labelled numbers out, and nothing in between that another run could see."""
+"""What a computed experiment is: numbers in, labelled numbers out, nothing that another run could see."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Given:
 
     unit       str             unit of its values, "1" for none
     long_name  str             what it is, as an axis label says it
-    dims       tuple of str    () for a single number, which a criterion may ask for; a curve's dimension is itself given,
-                               under its own name
+    dims       tuple of str    () for a single number, which a criterion may ask for; a curve's dimension
+                               is itself given, under its own name
     """
 
     unit: str
@@ -28,8 +28,8 @@ class Given:
 class Experiment:
     """One computed experiment.
 
-    run    f(p, rng) -> name -> number or array    `p` has one attribute per parameter in `needs`; draws from `rng` alone
-    needs  parameter -> unit                       the unit `p.<parameter>` arrives in; it may be a list there
+    run    f(p, rng) -> name -> number or array    `p` has an attribute per parameter in `needs`; draws from `rng`
+    needs  parameter -> unit                       the unit `p.<parameter>` arrives in; a list arrives as an array
     gives  name -> Given                           all that `run` returns; nan is "not applicable"
     """
 

@@ -1,0 +1,150 @@
+"""Ocular dominance by BCM in rate form: normal rearing, monocular and binocular deprivation, reverse suture.
+
+Two eyes see the same one of K patterns; an open eye adds a little noise to it, a closed one is noise alone. Blais,
+Shouval & Cooper 1999: in BCM the noise of the closed eye drives its loss, so more noise loses it faster; where synapses
+compete for a limited sum (Oja's rule, the control) noise does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dpap_bio.experiments.experiment import Experiment, Given
+
+REST = -1.0  # responses are measured from spontaneous activity, which can be suppressed to no firing at all
+HIGHEST = 1e3
+
+
+def seen(n_patterns: int, open_: np.ndarray, noise: np.ndarray, noise_open: float, rng) -> np.ndarray:
+    """What both eyes of every cell send in one step.
+
+    Arguments
+        n_patterns  int                    K
+        open_       (n_cells, 2) bool      left and right eye
+        noise       (n_cells,) float       standard deviation of what a closed eye sends
+        noise_open  float                  the same, added to the pattern, of an open eye
+    Returns
+        (n_cells, 2, K) float
+    """
+    n = len(open_)
+    x = rng.standard_normal((n, 2, n_patterns)) * np.where(open_, noise_open, noise[:, None])[:, :, None]
+    x[np.arange(n), :, rng.integers(n_patterns, size=n)] += open_
+    return x
+
+
+def rear(w, theta, steps, open_, noise, p, rng, *, every):
+    """Let cells live through one condition.
+
+    Arguments
+        w         (n_cells, 2, K) float, theta (n_cells,) float    where they stand
+        steps     int
+        open_, noise                                               as in `seen`
+        every     int, step                                        how often responses are kept
+    Returns
+        w, theta, kept (n_kept, n_cells, 2, K)                     kept: the weights, which are the
+                                                                   responses of each eye to each pattern
+    """
+    w, theta, kept = w.copy(), theta.copy(), [w.copy()]
+    for step in range(1, steps + 1):
+        x = seen(w.shape[2], open_, noise, p.noise_open, rng)
+        c = np.clip((w * x).sum(axis=(1, 2)), REST, HIGHEST)
+        if p.competition > 0:
+            w += p.eta_competition * c[:, None, None] * (x - c[:, None, None] * w)
+        else:
+            w += p.eta * (c * (c - theta))[:, None, None] * x
+        theta += (c**2 - theta) / p.tau_threshold * (p.sliding > 0)
+        if step % every == 0:
+            kept.append(w.copy())
+    return w, theta, np.array(kept)
+
+
+def half_time(response: np.ndarray, every: float) -> tuple[float, bool]:
+    """When a response first is at half of its start, and whether it ever is; else the length of the record."""
+    below = np.flatnonzero(response <= 0.5 * response[0])
+    return (float(below[0] * every), True) if len(below) else (float((len(response) - 1) * every), False)
+
+
+def _run(p, rng):
+    cells, k, every = int(p.cells), int(p.n_patterns), int(p.every)
+    w = rng.uniform(0, p.w_start, (cells, 2, k))
+    quiet = np.zeros(cells)
+    w, theta, _ = rear(w, np.zeros(cells), int(p.steps_normal), np.ones((cells, 2), bool), quiet, p, rng, every=every)
+    best = w.sum(axis=1).argmax(axis=1)
+    normal = w[np.arange(cells), :, best]
+    deprived = {}
+    for name, eyes in (("monocular", (False, True)), ("binocular", (False, False))):
+        n = len(p.noise)
+        start = np.tile(w, (n, 1, 1)), np.tile(theta, n), int(p.steps)
+        open_ = np.tile(np.array(eyes), (n * cells, 1))
+        deprived[name] = rear(*start, open_, np.repeat(p.noise, cells), p, rng, every=every)
+    at = int(np.argmin(np.abs(p.noise - p.noise_checked)))
+    w, theta, _ = (part[..., at * cells : (at + 1) * cells, :, :] if part.ndim > 1 else part[at * cells :][:cells]
+                   for part in deprived["monocular"])
+    noise = np.full(cells, p.noise_checked)
+    reversed_ = rear(w, theta, int(p.steps), np.tile([True, False], (cells, 1)), noise, p, rng, every=every)
+    courses = {name: _course(rows[2], normal, np.tile(best, len(p.noise)), len(p.noise))
+               for name, rows in (*deprived.items(), ("reverse", reversed_)) if name != "reverse"}
+    courses["reverse"] = _course(reversed_[2], normal, best, 1)[0]
+    return _given(p, normal, courses, at)
+
+
+def _course(kept, normal, best, n_noise):
+    """Responses to the preferred pattern over those before, mean of the cells: (n_noise, n_kept, 2)."""
+    n = len(best)
+    answer = np.moveaxis(kept[:, np.arange(n), :, best], 0, 1)  # (n_kept, n, 2)
+    share = answer.reshape(len(kept), n_noise, n // n_noise, 2) / normal.mean(axis=0)
+    return np.moveaxis(share.mean(axis=2), 0, 1)
+
+
+def _given(p, normal, courses, at):
+    monocular, binocular, reverse = courses["monocular"], courses["binocular"], courses["reverse"]
+    half = np.array([half_time(course[:, 0], p.every)[0] for course in monocular])
+    half_binocular = np.array([half_time(course.mean(axis=1), p.every)[0] for course in binocular])
+    left, right = normal.mean(axis=0)
+    first = int(np.argmin(np.abs(p.noise - p.noise_low)))
+    return {
+        "noise": p.noise, "step": np.arange(monocular.shape[1]) * p.every,
+        "monocular_left": monocular[:, :, 0], "monocular_right": monocular[:, :, 1],
+        "binocular_both": binocular.mean(axis=2), "half_time": half, "half_time_binocular": half_binocular,
+        "reverse_left": reverse[:, 0], "reverse_right": reverse[:, 1],
+        "response_normal": left + right,
+        "index_normal": np.mean((normal[:, 1] - normal[:, 0]) / normal.sum(axis=1)),
+        "left_after_monocular": monocular[first, -1, 0], "right_after_monocular": monocular[first, -1, 1],
+        "binocular_over_monocular": half_binocular[at] / half[at],
+        "slowing": np.max(half[1:] / half[:-1]),
+        "both_after_binocular_low": binocular[first, -1].mean(), "both_after_binocular": binocular[at, -1].mean(),
+        "left_after_reverse": reverse[-1, 0], "right_after_reverse": reverse[-1, 1],
+    }  # fmt: skip
+
+
+_EYE = "over that before"
+OCULAR_DOMINANCE = Experiment(
+    _run,
+    needs={
+        "cells": "1", "n_patterns": "1", "w_start": "1", "steps_normal": "1", "steps": "1", "every": "1", "eta": "1",
+        "tau_threshold": "1", "sliding": "1", "noise_open": "1", "noise": "1", "noise_checked": "1", "noise_low": "1",
+        "competition": "1", "eta_competition": "1",
+    },
+    gives={
+        "noise": Given("1", "noise of the closed eye", ("noise",)),
+        "step": Given("1", "steps of learning since the deprivation", ("step",)),
+        "monocular_left": Given("1", f"response of the closed eye {_EYE}", ("noise", "step")),
+        "monocular_right": Given("1", f"response of the open eye {_EYE}", ("noise", "step")),
+        "binocular_both": Given("1", f"response of both eyes, closed, {_EYE}", ("noise", "step")),
+        "half_time": Given("1", "steps to half the response, one eye closed", ("noise",)),
+        "half_time_binocular": Given("1", "steps to half the response, both eyes closed", ("noise",)),
+        "reverse_left": Given("1", f"response of the eye opened again {_EYE}", ("step",)),
+        "reverse_right": Given("1", f"response of the eye closed then {_EYE}", ("step",)),
+        "response_normal": Given("1", "response of both eyes together after normal rearing"),
+        "index_normal": Given("1", "ocular index, (right - left) / (right + left), after normal rearing"),
+        "left_after_monocular": Given("1", f"response of the closed eye {_EYE}, low noise"),
+        "right_after_monocular": Given("1", f"response of the open eye {_EYE}, low noise"),
+        "binocular_over_monocular": Given("1", "half-time with both eyes closed over that with one; the run's length "
+                                               "where a half is not reached"),
+        "slowing": Given("1", "half-time over that with the next lower noise, the largest"),
+        "both_after_binocular_low": Given("1", f"response of both closed eyes {_EYE}, low noise"),
+        "both_after_binocular": Given("1", f"response of both closed eyes {_EYE}"),
+        "left_after_reverse": Given("1", f"response of the eye opened again {_EYE}"),
+        "right_after_reverse": Given("1", f"response of the eye closed then {_EYE}"),
+    },
+)  # fmt: skip
