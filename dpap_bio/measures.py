@@ -70,7 +70,7 @@ class Measure:
 
 
 _PROJECTION, _POPULATION, _PROBE, _STAGE = Arg("projection"), Arg("population"), Arg("probe"), Arg("stage")
-_LAST, _PART = Arg("share", 0.2), Arg("part", "test")
+_LAST, _DATA = Arg("share", 0.2), Arg("part", "test")
 _READOUT = {"train": _PROBE, "test": _PROBE, "after": Arg("stage", None)}
 _OF = {"projection": _PROJECTION}
 _COLUMN, _CONDITION, _SINCE = Arg("column"), Arg("condition"), {"since": Arg("stage", None)}
@@ -116,13 +116,13 @@ MEASURES: dict[str, Measure] = {
         **_CURVE, "among": _COLUMN, "equals": Arg("number"), "over": Arg("number")}),
     "lowest_at": Measure(plasticity.lowest_at, "Hz", _CURVE),
     "outcome": Measure(experiment.outcome, "*", {"of": Arg("scalar")}, kind="experiment"),
-    "accuracy": Measure(training.accuracy, "%", {"part": _PART}, kind="training"),
+    "accuracy": Measure(training.accuracy, "%", {"part": _DATA}, kind="training"),
     "eliminated": Measure(training.eliminated, "%", {"of": Arg("size", "weights")}, kind="training"),
-    "accuracy_difference": Measure(training.accuracy_difference, "points", {"over": Arg("arm"), "part": _PART},
+    "accuracy_difference": Measure(training.accuracy_difference, "points", {"over": Arg("arm"), "part": _DATA},
                                    per="run", kind="training"),
-    "accuracy_lead": Measure(training.accuracy_lead, "1", {"over": Arg("arm"), "part": _PART}, per="run",
+    "accuracy_lead": Measure(training.accuracy_lead, "1", {"over": Arg("arm"), "part": _DATA}, per="run",
                              kind="training"),
-    "epochs_to": Measure(training.epochs_to, "1", {"share": Arg("share"), "part": _PART}, kind="training"),
+    "epochs_to": Measure(training.epochs_to, "1", {"share": Arg("share"), "part": _DATA}, kind="training"),
 }
 
 
