@@ -1,4 +1,11 @@
-"""Small deep models and protocols for tests."""
+"""Small deep models and protocols for tests; one thread, as several wait for each other."""
+
+import contextlib
+
+with contextlib.suppress(ImportError):
+    import torch
+
+    torch.set_num_threads(1)
 
 MODEL = """
 schema   = "dpap-deep-model/1"

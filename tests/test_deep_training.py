@@ -72,7 +72,7 @@ def test_dpap_cuts_the_network_down_and_ids_last(tmp_path):
 
 def test_the_network_learns(tmp_path):
     records = [r for _, _, r in lived(tmp_path, "none", {"lr": 5e-3}, epochs=8)]
-    assert records[0]["accuracy"]["held_out"] < 0.3 and records[-1]["accuracy"]["held_out"] > 0.75
+    assert records[0]["accuracy"]["held_out"] < 0.3 and records[-1]["accuracy"]["held_out"] > 0.6
     assert records[-1]["loss"]["train"] < records[1]["loss"]["train"]
 
 
