@@ -54,8 +54,8 @@ def test_spikes_and_gradients_equal_those_of_autograd_over_time(kind, reset, sur
     wanted = slow(x.expand(steps, 7, 11) if constant else x.view(steps, 7, 11), spec, getattr(cell, "w", None))
     assert torch.equal(out, wanted) and 0 < float(out.detach().mean()) < 1
     given = [x, *cell.parameters()]
-    for a, b in zip(torch.autograd.grad((out * weight).sum(), given), torch.autograd.grad((wanted * weight).sum(), given),
-                    strict=True):
+    found, right = (torch.autograd.grad((each * weight).sum(), given) for each in (out, wanted))
+    for a, b in zip(found, right, strict=True):
         assert torch.allclose(a, b, atol=1e-12)
 
 

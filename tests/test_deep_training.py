@@ -139,7 +139,8 @@ def test_a_training_is_a_kind_of_protocol_and_reading_one_loads_no_torch(tmp_pat
 
 WRONG = [("lr = {", "lrr = {", "lr"), ('method = "dpap"', 'method = "dapp"', "dpap"),
          ('unit = "day"', 'unit = "mV"', "mV"), ("epochs = 4", "epochs = 0", "epochs"),
-         ('loss = "cross_entropy"', 'loss = "hinge"', "loss"), ('model  = "deep_small.toml"', 'model = "deep_smal"', "deep"),
+         ('loss = "cross_entropy"', 'loss = "hinge"', "loss"),
+         ('model  = "deep_small.toml"', 'model = "deep_smal"', "deep"),
          ("seeds  = [1, 2]", "seeds = [1, 1]", "once")]
 
 

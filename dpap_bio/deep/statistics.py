@@ -53,25 +53,51 @@ class Traces:
             return
         y = self._trace(spikes, "conv")
         if constant:
-            x = torch.relu(received)
+            x = self.rectified(received)
             x = (x.flatten(2).sum(2) if layer.spec.kind == "conv" else x.flatten(1)) * float(self.weights.sum())
         else:
             x = self._trace(received, layer.spec.kind)
-        threshold, weight = self.threshold[layer.name]
-        theta = sliding_threshold(y, threshold, weight, power=self.power, scale=self.scale)
-        self.score[layer.name].addmm_((y * (y - theta)).T, x)
+        self.score[layer.name].addmm_((y * (y - self._theta(layer.name, y))).T, x)
         self.use[layer.name] += y.sum(0)
-        response = (self.scale * (y / self.scale) ** self.power).sum(0)
-        self.threshold[layer.name] = remember(threshold, weight, response, len(y), kept=1.0)
         self.last[layer.name] = x, y
         if layer.name == next(iter(self.score)):
             self.samples += len(y)
+
+    def rectified(self, image: Tensor) -> Tensor:
+        """What of an analog image counts as firing."""
+        return torch.relu(image)
+
+    def _theta(self, name: str, y: Tensor) -> Tensor:
+        """The threshold that each sample meets; then it slides on."""
+        threshold, weight = self.threshold[name]
+        theta = sliding_threshold(y, threshold, weight, power=self.power, scale=self.scale)
+        response = (self.scale * (y / self.scale) ** self.power).sum(0)
+        self.threshold[name] = remember(threshold, weight, response, len(y), kept=1.0)
+        return theta
 
     def _trace(self, spikes: Tensor, kind: str) -> Tensor:
         """The trace (B, units) at the last step; maps are summed for "conv" and laid flat for "fc"."""
         spikes = spikes.detach().view(self.steps, -1, *spikes.shape[1:])
         by_step = spikes.flatten(3).sum(3) if kind == "conv" and spikes.ndim > 3 else spikes.flatten(2)
         return torch.tensordot(self.weights.to(by_step), by_step, dims=1)
+
+
+class SlotTraces(Traces):
+    """The same as the DPAP reference code gathers it: a threshold per place in the batch, images with their sign.
+
+    `start` is layer -> (threshold (B, units), batches seen); B is the size of every batch. Empty: nothing seen yet.
+    """
+
+    def __init__(self, net: DeepNetwork, start: Mapping[str, tuple[Tensor, float]], *, decay: float):
+        super().__init__(net, start, decay=decay, power=1.0, scale=1.0)
+
+    def rectified(self, image: Tensor) -> Tensor:
+        return image
+
+    def _theta(self, name: str, y: Tensor) -> Tensor:
+        theta, n = self.threshold.get(name, (torch.zeros_like(y), 0.0))
+        self.threshold[name] = (theta * n + y) / (n + 1), n + 1
+        return theta
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from dpap_bio.deep import bridge, optimiser
 from dpap_bio.deep.deaths import compact, settle, still
 from dpap_bio.deep.methods.method import LayerView, Method
 from dpap_bio.deep.network import DeepNetwork, encoded
-from dpap_bio.deep.statistics import Traces, mean_gradient, mean_nearness
+from dpap_bio.deep.statistics import SlotTraces, Traces, mean_gradient, mean_nearness
 from dpap_bio.newborn import generator
 from dpap_bio.rules.importance import kept_share
 from dpap_bio.rules.rule import Activity, Firing
@@ -42,6 +42,11 @@ class Structure:
 
     def see(self, net: DeepNetwork):
         """What the forward pass of a training epoch must call, or None."""
+        if self.method.sees == "bcm_slots":
+            slots = {n: two["slots"] for n, two in self.columns.items() if two["slots"]}
+            start = {n: (s["threshold"], float(s["batches"])) for n, s in slots.items()}
+            self.traces = SlotTraces(net, start, decay=self.p.trace_decay)
+            return self.traces
         if self.method.sees != "bcm":
             return None
         start, kept = {}, kept_share(1.0, self.p.threshold_memory)
@@ -62,6 +67,9 @@ class Structure:
         for layer in net.prunable():
             if layer.name in decided:
                 self._put_back(layer, views[layer.name].projection, decided[layer.name])
+        if not self.method.enforced:
+            self._zero_once(net)
+            return
         settle(net, final=self.method.final)
         moments = optimiser.moments(net, learner.optimiser)
         still(net, moments)
@@ -69,6 +77,17 @@ class Structure:
             steps = optimiser.steps_taken(net, learner.optimiser)
             moments, self.columns = compact(net, moments, self.columns)
             learner.optimiser = optimiser.adamw(net, lr=p.lr, weight_decay=p.weight_decay, moments=moments, steps=steps)
+
+    @torch.no_grad()
+    def _zero_once(self, net: DeepNetwork) -> None:
+        """Set the dead to 0 and let them train on, as the reference code does; who is dead is remembered here alone."""
+        for layer in net.prunable():
+            mine = self.columns[layer.name]
+            layer.weight.masked_fill_(~layer.mask, 0.0)
+            mine["masks"] = {"mask": layer.mask, "alive": layer.alive}
+            layer.mask = layer.alive = None
+            threshold, batches = self.traces.threshold[layer.name]
+            mine["slots"] = {"threshold": threshold, "batches": torch.tensor(batches)}
 
     def arrays(self) -> dict:
         """Everything remembered, as nested dicts of numpy arrays."""
@@ -78,7 +97,8 @@ class Structure:
     def _begin(self, layer) -> dict[str, dict[str, Tensor]]:
         shape = bridge.form(layer, self.method.grain)
         return {"synapse": {n: self._start(v, layer, shape) for n, v in self.method.synapse.items()},
-                "neuron": {n: self._start(v, layer, shape[:1]) for n, v in self.method.neuron.items()}}
+                "neuron": {n: self._start(v, layer, shape[:1]) for n, v in self.method.neuron.items()},
+                "slots": {}, "masks": {}}
 
     def _start(self, value, layer, shape) -> Tensor:
         if callable(value):
@@ -92,12 +112,15 @@ class Structure:
         views, before = {}, None
         for layer, following in zip(net.prunable(), list(net.layers)[1:], strict=True):
             mine = self.columns[layer.name]
+            for name, mask in mine["masks"].items():
+                setattr(layer, name, mask)
             synapse, neuron = dict(mine["synapse"]), dict(mine["neuron"])
             firing = _none(before if before is not None else layer), _none(layer)
-            if self.method.sees == "bcm":
+            if self.method.sees.startswith("bcm"):
                 synapse["fresh"] = _spread(self.traces.score[layer.name], bridge.form(layer, self.method.grain))
                 neuron["fresh_use"] = self.traces.use[layer.name]
-                neuron["threshold_bcm"], neuron["threshold_weight"] = self.traces.threshold[layer.name]
+                if self.method.sees == "bcm":
+                    neuron["threshold_bcm"], neuron["threshold_weight"] = self.traces.threshold[layer.name]
                 neuron["samples"] = torch.full_like(neuron["fresh_use"], self.traces.samples)
                 x, y = self.traces.last[layer.name]
                 firing = Firing(x.sum(0), x), Firing(y.sum(0), y)

@@ -12,6 +12,8 @@ __all__ = ["METHODS", "LayerView", "Method", "find_method"]
 METHODS = {
     "none": "none:NONE",
     "dpap": "dpap:DPAP",
+    "dpap_smooth": "dpap:DPAP_SMOOTH",
+    "dpap_parity": "dpap_parity:DPAP_PARITY",
     "random": "random:RANDOM",
     "random_units": "random:RANDOM_UNITS",
     "magnitude": "magnitude:MAGNITUDE",

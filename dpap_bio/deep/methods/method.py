@@ -42,9 +42,10 @@ class Method:
     step     f(layers, p, rng) -> projections: marks `alive` of synapses and units, may change `w`; None: no pruning
     needs    parameter -> unit
     grain    "kernel": a synapse is a kernel or an fc weight; "weight": it is one number of a kernel
+    enforced the dead stay at 0 while training goes on; only the reference code's own way does without
     sees     "bcm": BCM score and use of the epoch, columns `fresh`, `fresh_use`, `threshold_bcm`, `threshold_weight`,
              `samples`; "nearness": of each unit to threshold; "gradient": of the loss by each synapse, the dead
-             included; "": nothing
+             included; "bcm_slots": score and use as the reference code gathers them; "": nothing
     synapse  column -> start value in a new synapse; a number, or f(layer view) -> (n_syn,) array
     neuron   column -> start value in each unit
     final    what died never returns: the network is made smaller at once
@@ -59,3 +60,4 @@ class Method:
     neuron: Mapping[str, object] = field(default_factory=dict)
     final: bool = True
     quota: bool = False
+    enforced: bool = True
