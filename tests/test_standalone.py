@@ -46,8 +46,8 @@ def close(a, b, tolerance):
             assert getattr(a, group)[name].columns.keys() == table.columns.keys()
             for column, values in table.columns.items():
                 found = getattr(a, group)[name].columns[column]
-                np.testing.assert_allclose(found, values, rtol=tolerance, atol=tolerance * np.abs(values).max(initial=0),
-                                           err_msg=f"{name}.{column}")
+                bound = tolerance * np.abs(values).max(initial=0)
+                np.testing.assert_allclose(found, values, rtol=tolerance, atol=bound, err_msg=f"{name}.{column}")
     return True
 
 
