@@ -86,7 +86,7 @@ def _run(p, rng):
 
 
 def _one_kind(k, power, exponent, p, rng):
-    """Cells that learn k orthonormal patterns: mean peak, selectivity, share with one winner, threshold, mean responses."""
+    """Cells that learn k orthonormal patterns: peak, selectivity, share with one winner, threshold, responses."""
     patterns = np.eye(k)
     w = rng.uniform(0, p.w_start, (int(p.cells), k))
     shown = rng.integers(k, size=(int(p.steps), int(p.cells)), dtype=np.int8)
