@@ -158,7 +158,7 @@ def _probe(net: DeepNetwork, feed, seed: int, number: int):
     for k in range(PROBED):
         chosen = torch.from_numpy(rng.integers(0, len(feed.train), 100))
         images = feed.train.images[chosen]
-        x = images.float().div_(255) if net.model.encoding == "rate" else feed.normalised(images)
+        x = feed.shown(images, net.model.encoding)
         yield encoded(x, net.model, generator(seed, number, f"probe encoding {k}")), feed.train.labels[chosen]
 
 

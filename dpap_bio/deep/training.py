@@ -95,10 +95,10 @@ def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) ->
     net, form = learner.net, protocol.training
     net.train()
     see = learner.structure.see(net)
-    batches = list_of(feed, form.batch)
+    batches = batches_of(feed, form.batch)
     total, right, seen = 0.0, 0, 0
     for k, (x, labels) in enumerate(feed.batches(form.batch, shift=protocol.data.shift, flip=protocol.data.flip,
-                                                 seed=seed, epoch=number)):
+                                                 seed=seed, epoch=number, encoding=net.model.encoding)):
         lr = optimiser.learning_rate(number + k / batches, epochs=protocol.epochs, schedule=form.schedule, lr=p.lr,
                                      lr_start=p.lr_start, lr_end=p.lr_end, warm_up=p.warm_up)
         for group in learner.optimiser.param_groups:
@@ -116,7 +116,7 @@ def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) ->
     return total / seen, right / seen
 
 
-def list_of(feed: Feed, batch: int) -> int:
+def batches_of(feed: Feed, batch: int) -> int:
     """How many batches an epoch has."""
     return max(1, len(feed.train) // batch)
 
@@ -133,8 +133,7 @@ def _encoded(net: DeepNetwork, x: Tensor, seed: int, epoch: int, batch: int) -> 
 
 
 def _input(net: DeepNetwork, feed: Feed, images: Tensor, batch: int, seed: int) -> Tensor:
-    x = images.float().div_(255) if net.model.encoding == "rate" else feed.normalised(images)
-    return _encoded(net, x, seed, -1, batch)
+    return _encoded(net, feed.shown(images, net.model.encoding), seed, -1, batch)
 
 
 def _state(learner: Learner) -> dict:

@@ -2,8 +2,8 @@
 
 What differs from `dpap.py`: scores sum up from epoch 0 and never fade; one BCM threshold per place in a batch;
 an analog image enters the score with its sign; a layer whose scores are mostly equal gets 0.5 everywhere; the dead are
-ranked along with the living; reserves of the dead go on moving; weights of the dead are set to 0 after an epoch and train
-on in the next; norm, bias, outgoing weights and the optimiser do not know.
+ranked along with the living; reserves of the dead go on moving; weights of the dead are set to 0 after an epoch and
+train on in the next; norm, bias, outgoing weights and the optimiser do not know.
 """
 
 from __future__ import annotations
