@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +43,14 @@ def rows_for(model: Model, network: Network) -> dict[str, list[int]]:
     return out
 
 
-def build(form: Model, sizes: dict[str, int], rows: dict[str, list[int]], learning: bool, genn: str) -> Path:
+def build(form: Model, sizes: dict[str, int], rows: dict[str, list[int]], learning: bool, genn: str,
+          say: Callable[[str], None]) -> Path:
     """The folder of the program of a model with room for so many neurons and synapses; made if it is not there.
 
     Arguments
         form   from `genn_form.formulate`
         genn   folder of GeNN's sources
+        say    f(sentence), called before it takes long
     Raises
         ValueError   one sentence: the compiler's or the generator's last words
     """
@@ -59,7 +62,7 @@ def build(form: Model, sizes: dict[str, int], rows: dict[str, list[int]], learni
     with open(cache / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one build at a time: GeNN compiles parts of itself on the way
         if not (folder / "layout.json").is_file():
-            print(f"compiling {form.name} for GeNN; half a minute, kept for the next time", file=sys.stderr, flush=True)
+            say(f"compiling {form.name} for GeNN: about half a minute, kept for the next time")
             new = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
             shutil.rmtree(new, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
@@ -74,7 +77,7 @@ def build(form: Model, sizes: dict[str, int], rows: dict[str, list[int]], learni
 def _make(folder: Path, form: Model, sizes, rows, learning: bool, genn: str) -> None:
     folder.mkdir()
     device = _generate(folder, form, sizes, rows, learning)
-    # what may be changed by others of this machine never enters: GENN_PATH is ours, flags of the caller are dropped
+    # flags of the caller would change numbers, and are no part of what the program is kept by
     surroundings = {k: v for k, v in os.environ.items() if k not in ("CXXFLAGS", "LDFLAGS", "MAKEFLAGS")}
     surroundings["GENN_PATH"] = genn
     include = f"{folder}:{folder / 'brianlib' / 'randomkit'}"

@@ -19,6 +19,7 @@ from dpap_bio.worker_job import model_state
 
 SMALL = 1_000_000  # pairs of a projection up to which every pair has room, whatever grows: 50 MB with six variables
 SPARE = 1.5  # rows and columns have room for so many times the longest at first, so that growth seldom rebuilds
+STEP = 32  # rows are made a multiple of this, so that networks that hardly differ share a program
 
 
 class Programs:
@@ -56,9 +57,8 @@ class Programs:
             source, target = (sizes[end] for end in network.ends[name])
             # multapses are possible: more than the pairs is kept where it was found
             rows[name] = ([max(target, longest[0]), max(source, longest[1])] if source * target <= SMALL else
-                          [max(min(int(SPARE * k) + 8, n), k) for k, n in zip(longest, (target, source), strict=True)])
-        self._say(f"{model.name}: a program for GeNN is looked for, or compiled in half a minute and kept")
-        return _Program(build(form, sizes, rows, learning, self._genn))
+                          [max(min(_spare(k), n), k) for k, n in zip(longest, (target, source), strict=True)])
+        return _Program(build(form, sizes, rows, learning, self._genn, self._say))
 
 
 class _Program:
@@ -95,6 +95,10 @@ class _Program:
     def close(self) -> None:
         self._process.stdin.close()
         self._process.wait()
+
+
+def _spare(longest: int) -> int:
+    return (int(SPARE * longest) // STEP + 1) * STEP
 
 
 def _installed() -> dict[str, str]:

@@ -52,7 +52,7 @@ def _hosted(projection: Projection, target: Population) -> dict[str, str]:
     """Postsynaptic names of the plain code -> those that the target population has them under."""
     there = {e.name for e in target.equations}
     lines = (*projection.plain.on_pre, *projection.plain.on_post)
-    read = {n for line in lines for n in _names(line) if n.endswith("_post")}
+    read = {n for line in lines for n in _of_neuron(projection, _names(line), "_post")}
     own = {n: f"{n.removesuffix('_post')}_{projection.name}" for n in read}
     return {n: f"{host}_post" for n, host in own.items() if host in there}
 
@@ -60,6 +60,11 @@ def _hosted(projection: Projection, target: Population) -> dict[str, str]:
 def _names(line: str) -> frozenset[str]:
     reads, writes = check_statements(line)
     return reads | writes
+
+
+def _of_neuron(projection: Projection, names, end: str) -> list[str]:
+    """Those names that are a neuron's variable seen from a synapse: a parameter may be called eta_post as well."""
+    return sorted(n for n in names if n.endswith(end) and n not in projection.parameters)
 
 
 # -- what is refused -----------------------------------------------------------------------------------------------
@@ -83,10 +88,10 @@ def _check(model: Model, projection: Projection, code: Code, target: Population)
         if "shared" in equation.flags or equation.unit in ("boolean", "integer"):
             refuse(str(equation), "takes floats, one a synapse")
     for line in (*code.on_pre, *code.on_post):
-        if early := sorted(n for n in _names(line) if n.endswith("_pre")):
+        if early := _of_neuron(projection, _names(line), "_pre"):
             refuse(line, f"reads {early[0]} of another moment than Brian2 where there is a delay")
     for line in code.on_post:
-        if late := sorted(n for n in _names(line) if n.endswith("_post")):
+        if late := _of_neuron(projection, _names(line), "_post"):
             refuse(line, f"has no {late[0]} at a postsynaptic spike")
     written = [(line, n) for line in code.on_pre for n in check_statements(line)[1] if n.endswith("_post")]
     if len(written) > 1:
@@ -115,9 +120,9 @@ def _refuse(model: Model, owner: str, line: str, why: str):
 
 def _before_reset(model: Model, projection: Projection, code: Code, target: Population):
     """on_pre with x_post replaced by x_post minus what a reset in the same step has just added to x."""
-    read = {n for line in code.on_pre for n in check_statements(line)[0] if n.endswith("_post")}
+    read = {n for line in code.on_pre for n in check_statements(line)[0]}
     back, constants = {}, {}
-    for name in sorted(read):
+    for name in _of_neuron(projection, read, "_post"):
         added = _added(model, projection, name, target)
         if added is not None:
             sign, expression = added
