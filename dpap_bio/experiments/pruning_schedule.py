@@ -84,7 +84,7 @@ def least_used(adjacency, usage, count, rng) -> np.ndarray:
 
 
 def developed(adjacency, schedule, left, demands, p, rng):
-    """The network after development on a schedule, and its edges after each interval; demands (n, 2) of source, target."""
+    """The network after development on a schedule, and its edges after each interval; demands (n, 2): from, to."""
     usage, counts = np.zeros(adjacency.shape), [int(adjacency.sum())]
     plan = cuts(schedule, counts[0], left, int(p.intervals), p)
     for cut, part in zip(plan, np.array_split(demands, int(p.intervals)), strict=True):
