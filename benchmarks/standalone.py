@@ -38,7 +38,7 @@ def main():
         print(f"W({args.neurons}, {args.inputs}): {count} synapses, {len(network.synapses['ee'])} of them plastic; "
               f"{args.rounds} rounds of {args.seconds:g} s, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         beside = compared(Path(folder), m, network, args)
-        _table("", beside, "ours, double")
+        _table("", beside, "ours")
         kept = sparser(Path(folder), network, args)
         _table("share of E to E synapses kept", kept, "100 % kept")
     if args.json:
@@ -53,9 +53,8 @@ def compared(folder: Path, m, network, args) -> dict:
     (folder / "textbook").mkdir()
     (folder / "lifted").mkdir()
     plain = workload.textbook(m)
-    runs = {"ours, double": lambda: _ours(m, network, steps, "double"),
-            "ours, single": lambda: _ours(m, network, steps, "single"),
-            "hand-written limit, single": lambda: _limit(limit, m, network, steps)}
+    runs = {"ours": lambda: _ours(m, network, steps),
+            "hand-written limit, 4-byte numbers": lambda: _limit(limit, m, network, steps)}
     textbook = rivals.Brian2Standalone(folder / "textbook", plain, newborn.start_network(plain, 1), steps)
     lifted = rivals.Brian2Standalone(folder / "lifted", m, network, steps)
     runs |= {"Brian2 standalone, textbook": textbook.run, "Brian2 standalone, traces on neurons": lifted.run}
@@ -73,16 +72,16 @@ def sparser(folder: Path, network, args) -> dict:
         m = workload.load(folder, args.neurons, args.inputs,
                           **{"ee.q_syn": m.projections["ee"].parameters["q_syn"].value / kept})
         few, steps = workload.pruned(network, kept), round(args.seconds / m.dt)
-        runs[f"{kept:.0%} kept".replace("%", " %")] = lambda m=m, few=few, steps=steps: _ours(m, few, steps, "double")
+        runs[f"{kept:.0%} kept".replace("%", " %")] = lambda m=m, few=few, steps=steps: _ours(m, few, steps)
     return _rounds(runs, args)
 
 
-def _ours(m, network, steps: int, target: str) -> dict:
+def _ours(m, network, steps: int) -> dict:
     """CPU s of an epoch less that of one of no steps: state in, indices, state out, which is given on its own."""
     begun = process_time()
-    standalone.advance(m, network, {}, 0, target=target)
+    standalone.advance(m, network, {}, 0)
     boundary = process_time() - begun
-    after, fired = standalone.advance(m, network, {}, steps, target=target)
+    after, fired = standalone.advance(m, network, {}, steps)
     spent = process_time() - begun - 2 * boundary
     rates = [len(fired[n][0]) / len(network.neurons[n]) / (steps * m.dt) for n in ("e", "i")]
     return {"cpu": spent, "boundary": boundary, "rates": rates, "w": float(after.synapses["ee"].w.std())}

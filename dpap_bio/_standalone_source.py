@@ -12,17 +12,17 @@ HEADER = Path(__file__).with_name("standalone.hpp")
 AHEAD = 24  # incoming synapses that are fetched ahead of use: hides memory latency; flat between 12 and 48
 
 
-def source(code: Code, given: Layout, real: str) -> str:
-    """The program as text; `real` is the C++ type that keeps synaptic variables."""
-    blocks = [_block(k, block, code, given, real) for k, block in enumerate(code.blocks)]
-    return "\n".join([HEADER.read_text(encoding="utf-8"), *_world(code, given, real), *blocks,
+def source(code: Code, given: Layout) -> str:
+    """The program as text."""
+    blocks = [_block(k, block, code, given) for k, block in enumerate(code.blocks)]
+    return "\n".join([HEADER.read_text(encoding="utf-8"), *_world(code, given), *blocks,
                       *_step(code, given), *interface(code, given)])
 
 
 # -- the world -----------------------------------------------------------------------------------------------------
 
 
-def _world(code: Code, given: Layout, real: str) -> Iterator[str]:
+def _world(code: Code, given: Layout) -> Iterator[str]:
     yield "struct World {"
     yield "    double t = 0, dt = 0; int64_t step = 0, k = 0; const double *parameter = nullptr;"
     for group in code.groups:
@@ -30,19 +30,19 @@ def _world(code: Code, given: Layout, real: str) -> Iterator[str]:
         for variable, dtype in given.columns[group]:
             yield f"    std::vector<{TYPES[dtype]}> {group}__{variable};"
     for name in code.synapses:
-        yield f"    dpap::Synapses {name}; std::vector<{real}> {name}__rows;"
+        yield f"    dpap::Synapses {name}; dpap::Rows {name}__rows;"
     yield "};\n"
 
 
-def _block(number: int, block: Block, code: Code, given: Layout, real: str) -> str:
+def _block(number: int, block: Block, code: Code, given: Layout) -> str:
     """One function: constants, views, Brian2's scalar statements, the loop over its vector statements."""
     if block.kind == "spikes":
         return (f"static void block_{number}(World &_world) {{ // {block.name}\n"
                 f"    _world.{block.owner}.take_given(_world.k);\n}}\n")
     lines = [f"namespace space_{number} {{", *block.support, "#undef _brian_pow", "#define _brian_pow dpap::power",
              f"static void run(World &_world) {{ // {block.name}"]
-    body = [*_constants(block, given), *_views(block, given, real), "const size_t _vectorisation_idx = -1;",
-            "(void)_vectorisation_idx;", *block.scalar, *_LOOPS[block.kind](block, code, given, real)]
+    body = [*_constants(block, given), *_views(block, given), "const size_t _vectorisation_idx = -1;",
+            "(void)_vectorisation_idx;", *block.scalar, *_LOOPS[block.kind](block, code, given)]
     if block.kind == "synapses":
         body = [*_nothing_to_do(block, code), *body]
     return "\n".join([*lines, *("    " + line for line in body), "}", "}",
@@ -56,7 +56,7 @@ def _constants(block: Block, given: Layout) -> Iterator[str]:
         yield f"const double {name} = {value};"
 
 
-def _views(block: Block, given: Layout, real: str) -> Iterator[str]:
+def _views(block: Block, given: Layout) -> Iterator[str]:
     for array in block.arrays:
         pointer = f"_ptr{array.name}"
         if array.name in CLOCK:
@@ -64,39 +64,42 @@ def _views(block: Block, given: Layout, real: str) -> Iterator[str]:
             yield f"const {kind} *const {pointer} = &_world.{member};"
         elif array.owner in given.synapses:
             if array.variable not in SYNAPTIC:
-                yield _synaptic_view(pointer, array, given, real)
+                yield _synaptic_view(pointer, array, given)
         elif array.variable != "_spikespace":
             yield f"{TYPES[array.dtype]} *__restrict const {pointer} = _world.{array.owner}__{array.variable}.data();"
 
 
-def _synaptic_view(pointer: str, array, given: Layout, real: str) -> str:
+def _synaptic_view(pointer: str, array, given: Layout) -> str:
     names = [n for n, _ in given.columns[array.owner]]
     first = f"_world.{array.owner}__rows.data() + {names.index(array.variable)}"
     if array.variable not in given.fading.get(array.owner, ()):
-        return f"const dpap::Column<{real}, {len(names)}> {pointer}{{{first}}};"
+        return f"const dpap::Column<{len(names)}> {pointer}{{{first}}};"
     slope = given.parameters.index((array.owner, f"slope of {array.variable}"))
     since = f"(_world.t - _world.{array.owner}.base * _world.dt)"
     return (f"const double _left_{array.variable} = std::exp(_world.parameter[{slope}] * {since});\n"
-            f"    const dpap::Fading<{real}, {len(names)}> {pointer}{{{first}, _left_{array.variable}, "
+            f"    const dpap::Fading<{len(names)}> {pointer}{{{first}, _left_{array.variable}, "
             f"1 / _left_{array.variable}}};")
 
 
 # -- loops ---------------------------------------------------------------------------------------------------------
 
 
-def _all(block: Block, code: Code, given: Layout, real: str) -> Iterator[str]:
+def _all(block: Block, code: Code, given: Layout) -> Iterator[str]:
     """Every neuron, or every synapse."""
     yield f"const size_t _n = _world.{block.owner}.n;"
+    if block.owner not in code.synapses:
+        yield "#pragma GCC ivdep  // a neuron reads and writes its own values only"
     yield "for (size_t _idx = 0; _idx < _n; _idx++) {"
     if block.owner in code.synapses:
         yield from _ends(block, f"_world.{block.owner}.pre[_idx]", f"_world.{block.owner}.post[_idx]")
     yield from _body(block)
 
 
-def _threshold(block: Block, code: Code, given: Layout, real: str) -> Iterator[str]:
+def _threshold(block: Block, code: Code, given: Layout) -> Iterator[str]:
     """Conditions first, for all neurons at once; then those that spike, in order."""
     yield f"const size_t _n = _world.{block.owner}.n;"
     yield f"char *__restrict const _met = _world.{block.owner}.condition.data();"
+    yield "#pragma GCC ivdep"
     yield "for (size_t _idx = 0; _idx < _n; _idx++) {"
     yield from ("    " + line for line in block.vector)
     yield "    _met[_idx] = _cond; }"
@@ -110,12 +113,12 @@ def _threshold(block: Block, code: Code, given: Layout, real: str) -> Iterator[s
     yield f"_world.{block.owner}.record(_world.k);"
 
 
-def _reset(block: Block, code: Code, given: Layout, real: str) -> Iterator[str]:
+def _reset(block: Block, code: Code, given: Layout) -> Iterator[str]:
     yield f"for (const size_t _idx : _world.{block.owner}.at(_world.k)) {{"
     yield from _body(block)
 
 
-def _events(block: Block, code: Code, given: Layout, real: str) -> Iterator[str]:
+def _events(block: Block, code: Code, given: Layout) -> Iterator[str]:
     """The synapses of the neurons whose spikes are due now: all that a source drives, or all onto a target."""
     source, target = code.synapses[block.owner]
     yield f"const dpap::Synapses &_s = _world.{block.owner};"

@@ -37,7 +37,7 @@ def _runtime(target: str):
 def _standalone(target: str):
     from dpap_bio import standalone
 
-    return partial(standalone.advance, target=target)
+    return standalone.advance
 
 
 def _genn(target: str):
@@ -49,8 +49,8 @@ def _genn(target: str):
 BACKENDS = {
     "runtime": Backend("Brian2 in this process: numpy, or Cython where a compiler is", ("auto", "numpy", "cython"),
                        _runtime),
-    "cpp_standalone": Backend("a C++ program written from Brian2's statements, compiled once a model; single keeps "
-                              "synapses in 4 bytes", ("double", "single"), _standalone),
+    "cpp_standalone": Backend("a C++ program written around Brian2's statements, compiled once a model", ("cpp",),
+                              _standalone),
     "genn": Backend("GeNN through Brian2GeNN, in an environment of its own (`dpap doctor`); on the processor",
                     ("cpu", "gpu"), _genn),
 }

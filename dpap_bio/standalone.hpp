@@ -19,25 +19,24 @@ struct Given {  // an index that is known before the synapse is looked at
     int32_t operator[](size_t) const { return value; }
 };
 
-template <class T, int stride>
+template <int stride>
 struct Column {  // one variable of synapses that are stored row by row: one cache line a synapse, not one a variable
-    T *first;
-    T &operator[](size_t index) const { return first[index * stride]; }
+    double *first;
+    double &operator[](size_t index) const { return first[index * stride]; }
 };
 
-template <class T>
 struct Faded {
-    T &stored;
+    double &stored;
     const double left, inverse;
     operator double() const { return stored * left; }
     void operator=(double value) const { stored = value * inverse; }
 };
 
-template <class T, int stride>
+template <int stride>
 struct Fading {  // a variable that decays by one factor for all synapses: stored as of the base time, read as of now
-    T *first;
+    double *first;
     double left, inverse;
-    Faded<T> operator[](size_t index) const { return {first[index * stride], left, inverse}; }
+    Faded operator[](size_t index) const { return {first[index * stride], left, inverse}; }
 };
 
 // the two exponents at which a power costs nothing are the ends of additive and multiplicative STDP
@@ -99,19 +98,18 @@ struct Synapses {
     }
 };
 
-template <class T>
-void pack(std::vector<T> &rows, const double *column, size_t n, size_t stride, size_t offset) {
-    for (size_t k = 0; k < n; k++) rows[k * stride + offset] = (T)column[k];
+using Rows = std::vector<double>;  // of synapses, `stride` variables each; a column is one of them, at `offset`
+
+inline void pack(Rows &rows, const double *column, size_t n, size_t stride, size_t offset) {
+    for (size_t k = 0; k < n; k++) rows[k * stride + offset] = column[k];
 }
 
-template <class T>
-void unpack(const std::vector<T> &rows, double *column, size_t n, size_t stride, size_t offset) {
+inline void unpack(const Rows &rows, double *column, size_t n, size_t stride, size_t offset) {
     for (size_t k = 0; k < n; k++) column[k] = rows[k * stride + offset];
 }
 
-template <class T>
-void multiply(std::vector<T> &rows, size_t n, size_t stride, size_t offset, double factor) {
-    for (size_t k = 0; k < n; k++) rows[k * stride + offset] = (T)(rows[k * stride + offset] * factor);
+inline void multiply(Rows &rows, size_t n, size_t stride, size_t offset, double factor) {
+    for (size_t k = 0; k < n; k++) rows[k * stride + offset] *= factor;
 }
 
 // -- traces of silent neurons decay into numbers so small that the processor takes a hundred times as long: zero them

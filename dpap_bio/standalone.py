@@ -24,17 +24,14 @@ from dpap_bio.model import LEARNING, Model
 from dpap_bio.network import Network, Table
 from dpap_bio.spikes import Spikes
 
-TARGETS = {"auto": "double", "double": "double", "single": "float"}  # target -> C++ type of synaptic variables
-SPAN = 20.0  # a base lasts so many of its decay constants: e^-20 is far from underflow, even in single precision
+SPAN = 20.0  # a base lasts so many of its decay constants: e^-20 is far from underflow, and the base seldom moves
 CHUNK = 500  # steps between two looks at Ctrl+C
 
 
-def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_steps: int, *, target: str = "auto",
-            learning: bool = True) -> tuple[Network, Mapping[str, tuple[np.ndarray, np.ndarray]]]:
-    """Let a network live for `n_steps`; arguments and returns as `brian.advance`.
+def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_steps: int, *, learning: bool = True
+            ) -> tuple[Network, Mapping[str, tuple[np.ndarray, np.ndarray]]]:
+    """Let a network live for `n_steps`; arguments (but the target) and returns as `brian.advance`.
 
-    Arguments
-        target   "double", or "single": synaptic variables kept in 4 bytes (about 1e-7 of relative error per event)
     Raises
         ValueError   there is no compiler; the model is one that this backend cannot run; its equations are wrong
     """
@@ -43,7 +40,7 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
                          "or use --backend runtime")
     check(model, network)
     slopes = fading(model)
-    made, layout = _program(model, network, target, slopes)
+    made, layout = _program(model, network, slopes)
     clock = {name: _Base.of(slope.values(), model.dt, network.step) for name, slope in slopes.items()}
     world = _World(made, layout, model, network, n_steps, learning, slopes, clock)
     try:
@@ -55,7 +52,7 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
         world.close()
 
 
-def _program(model: Model, network: Network, target: str, slopes):
+def _program(model: Model, network: Network, slopes):
     def make():
         from dpap_bio._standalone_code import statements
         from dpap_bio._standalone_interface import layout
@@ -63,10 +60,9 @@ def _program(model: Model, network: Network, target: str, slopes):
 
         code = statements(without_decay(model, slopes), network)
         given = layout(code, {f"projection_{n}": tuple(s) for n, s in slopes.items()})
-        return source(code, given, TARGETS[target]), given
+        return source(code, given), given
 
-    return library(key([structure(model), sorted((n, sorted(s)) for n, s in slopes.items()), TARGETS[target]]), make,
-                   model.name)
+    return library(key([structure(model), sorted((n, sorted(s)) for n, s in slopes.items())]), make, model.name)
 
 
 class _Base:

@@ -62,13 +62,12 @@ def test_an_epoch_equals_that_of_the_runtime_backend(tmp_path, rule):
     assert close(today(m, ours), today(m, theirs), 1e-12)
 
 
-@pytest.mark.parametrize("target", ["double", "single"])
 @pytest.mark.parametrize("rule", RULES)
-def test_epochs_of_any_length_equal_one_run_bit_for_bit(tmp_path, rule, target):
+def test_epochs_of_any_length_equal_one_run_bit_for_bit(tmp_path, rule):
     m = load(tmp_path, rule)
     start, spikes = newborn.start_network(m, 3), stimulus(m)
-    whole, fired = lived(m, start, spikes, [4 * STEPS], target=target)
-    parts, fired_in_parts = lived(m, start, spikes, [STEPS, 1, 3, 2 * STEPS - 4, STEPS], target=target)
+    whole, fired = lived(m, start, spikes, [4 * STEPS])
+    parts, fired_in_parts = lived(m, start, spikes, [STEPS, 1, 3, 2 * STEPS - 4, STEPS])
     assert np.array_equal(fired, fired_in_parts)
     assert same(whole, parts) == "same"
 
@@ -142,8 +141,7 @@ q_syn = { value = 1.62, unit = "mV", chosen = "as current_synapse" }
 """
 
 
-@pytest.mark.parametrize("target", ["double", "single"])
-def test_pruned_equals_gated_bit_for_bit(tmp_path, target):
+def test_pruned_equals_gated_bit_for_bit(tmp_path):
     (tmp_path / "gated.toml").write_text(GATED)
     text = MODEL.format(rule="pair_stdp", q=20.0).replace('"current_synapse", "pair_stdp"',
                                                           '"weight", "./gated.toml", "pair_stdp"', 1)
@@ -156,11 +154,11 @@ def test_pruned_equals_gated_bit_for_bit(tmp_path, target):
         table = network.synapses["forward"].replace(**columns)
         return replace(network, synapses={**network.synapses, "forward": table})
 
-    before, _ = lived(m, start, spikes, [STEPS], target=target)
+    before, _ = lived(m, start, spikes, [STEPS])
     assert gone[before.pending["forward.pre"].index].any()  # events in flight on the removed are dropped
     rest = part(spikes, STEPS, 3 * STEPS)
-    gated, fired = lived(m, changed(before, gate=np.where(gone, 0.0, 1.0)), rest, [3 * STEPS], target=target)
-    pruned, fired_pruned = lived(m, changed(before, alive=~gone).compact(), rest, [3 * STEPS], target=target)
+    gated, fired = lived(m, changed(before, gate=np.where(gone, 0.0, 1.0)), rest, [3 * STEPS])
+    pruned, fired_pruned = lived(m, changed(before, alive=~gone).compact(), rest, [3 * STEPS])
     assert np.array_equal(fired, fired_pruned) and fired.shape[1] > 100
     assert same(changed(gated, alive=~gone).compact(), pruned) == "same"
 
@@ -198,19 +196,6 @@ def test_other_values_sizes_and_delays_run_in_the_same_program(tmp_path, monkeyp
     assert close(today(m, ours), today(m, theirs), 1e-12)
 
 
-def test_single_precision_stays_within_one_part_in_ten_thousand_of_double(tmp_path):
-    m = load(tmp_path, q=0.0)  # open loop: rounding cannot grow through spikes
-    start, spikes = newborn.start_network(m, 3), stimulus(m)
-    double, fired = lived(m, start, spikes, [4 * STEPS])
-    single, fired_single = lived(m, start, spikes, [4 * STEPS], target="single")
-    assert np.array_equal(fired, fired_single)
-    a, b = (today(m, n).synapses["forward"] for n in (single, double))
-    change = np.abs(b.w - start.synapses["forward"].w)
-    assert change.max() > 1e-3
-    assert np.abs(a.w - b.w).max() < 1e-4 * change.max() and np.abs(a.spine - b.spine).max() < 1e-5
-    assert not np.array_equal(a.w, b.w)  # or it is not single
-
-
 def test_frozen_learning_changes_no_weight(tmp_path):
     m = load(tmp_path)
     start = newborn.start_network(m, 3)
@@ -233,7 +218,7 @@ def test_a_network_without_synapses_lives(tmp_path):
 def test_shipped_developments_begin_as_at_runtime(name):
     p = protocol.load(name, size="quick")
     develops = [develop(p, p.arms[0], p.seeds[0], backends.BACKENDS[b].open(t))
-                for b, t in (("cpp_standalone", "double"), ("runtime", "numpy"))]
+                for b, t in (("cpp_standalone", "cpp"), ("runtime", "numpy"))]
     for _ in range(3):
         ours, theirs = (next(d) for d in develops)
     for population, table in theirs.network.neurons.items():
