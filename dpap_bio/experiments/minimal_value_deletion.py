@@ -205,6 +205,7 @@ def _numbers(p, kept, counts):
         "optimum_density_exact": exact[0], "optimum_gain_exact": exact[1],
         "optimum_density_strength": strength[0], "optimum_gain_strength": strength[1],
         "capacity_gain": counts[of] / counts[np.argmax(p.density_capacity)],
+        "dpap_over_minimal_half": (kept["dpap"] / kept["equal"])[np.argmin(np.abs(p.density - 0.5))],
         "dpap_over_minimal": np.min(kept["dpap"] / kept["equal"]),
         "dpap_over_random": kept["dpap"][checked] / kept["equal_random"][checked],
     }  # fmt: skip
@@ -241,6 +242,7 @@ MINIMAL_VALUE_DELETION = Experiment(
         "optimum_density_strength": Given("1", "share kept at which the gain at fixed total strength peaks, exact"),
         "optimum_gain_strength": Given("1", "highest gain at a fixed total strength, exact"),
         "capacity_gain": Given("1", "patterns stored at the density checked, relative to no deletion"),
+        "dpap_over_minimal_half": Given("1", "DPAP relative to minimal-value deletion at its density, half kept"),
         "dpap_over_minimal": Given("1", "DPAP relative to minimal-value deletion at its density, the worst density"),
         "dpap_over_random": Given("1", "DPAP relative to random deletion at the density checked"),
     },

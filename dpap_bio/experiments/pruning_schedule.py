@@ -7,6 +7,8 @@ and ever fewer is best; DPAP's schedule is its own: when its reserve, with its s
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from dpap_bio.experiments.experiment import Experiment, Given
@@ -131,7 +133,8 @@ def _numbers(found, p):
     ladder = [decreasing, fraction, number, increasing]
     robust = found["robust"]
     return {
-        "smallest_step": min(float(np.min(b - a)) for a, b in zip(ladder, ladder[1:], strict=False)),
+        "step_sparse": min(float(b[0] - a[0]) for a, b in pairwise(ladder)),
+        "step_dense": min(float(b[-1] - a[-1]) for a, b in pairwise(ladder)),
         "dpap_minus_fraction": np.max(dpap - fraction), "decreasing_unroutable": np.max(decreasing),
         "dpap_unroutable": np.max(dpap), "increasing_unroutable": np.min(increasing),
         "robust_decreasing": np.min(robust[:, 0]), "robust_gain": np.min(robust[:, 0] - robust[:, 2]),
@@ -155,7 +158,8 @@ PRUNING_SCHEDULE = Experiment(
         "unroutable": Given("1", _NOTHING, ("edges_left", "schedule")),
         "robust": Given("1", "share of demands with a way after damage", ("edges_left", "schedule")),
         "path": Given("1", "mean length of the ways", ("edges_left", "schedule")),
-        "smallest_step": Given("1", "smallest step of that share between decreasing, fraction, number, increasing"),
+        "step_sparse": Given("1", "smallest step of that share from decreasing to increasing, fewest edges"),
+        "step_dense": Given("1", "smallest step of that share from decreasing to increasing, most edges"),
         "dpap_minus_fraction": Given("1", f"{_NOTHING}, DPAP minus constant fraction, the worst"),
         "decreasing_unroutable": Given("1", f"{_NOTHING}, decreasing, the worst"),
         "dpap_unroutable": Given("1", f"{_NOTHING}, DPAP, the worst"),

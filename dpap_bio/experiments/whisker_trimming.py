@@ -31,7 +31,7 @@ def _run(p, rng):
         start = int(p.start_young if age == "young" else p.settling)
         births, rho = (p.births_reserve_young, p.rho_young) if age == "young" else (None, p.rho_adult)
         change = factor(activity, p.sign)
-        alone = np.random.default_rng(seeds[age == "adult"])
+        alone = np.random.default_rng(int(seeds[int(age == "adult")]))
         born, died, *_ = reserve(
             int(p.spines), start + trimmed + WEEKS, alone, rho=rho, births=births, p=p,
             elimination=lambda day: change if start < day <= start + trimmed else 1.0,
@@ -49,7 +49,7 @@ def _run(p, rng):
         "formation_control": control[1], "formation_trimmed": less[1],
         "elimination_change": less[0] / control[0] - 1, "formation_change": less[1] / control[1] - 1,
         "net_loss_ratio": (less[0] - less[1]) / (control[0] - control[1]),
-        "restoration": less[2] / control[2], "adult_over_young": spared["adult"] / spared["young"],
+        "restoration": less[2] / control[2], "adult_over_young": spared["adult"] / (spared["young"] or np.nan),
         **_two_states(p),
     }  # fmt: skip
 
