@@ -23,8 +23,7 @@ def examine() -> tuple[str, bool]:
 
     Optional things that are absent are marked "-" and do not count.
     """
-    rows = [*_packages(), *_brian(), *_compiler(), *_memory(), *_data(), *_optional(),
-            (_NOTE, "GPU worker", "not part of this version; every backend here runs on the processor")]
+    rows = [*_packages(), *_brian(), *_compiler(), *_memory(), *_data(), *_optional(), *_genn()]
     width = max(len(name) for _, name, _ in rows)
     return "\n".join(f"{mark}{name:{width}}  {said}" for mark, name, said in rows), all(m != _NO for m, _, _ in rows)
 
@@ -158,6 +157,14 @@ def _optional() -> Iterator[tuple[str, str, str]]:
         found = importlib.util.find_spec(name) is not None
         yield _NOTE if not found else _OK, name, (
             _version(name) or "present") if found else f"not installed: pip install 'dpap-bio[{extra}]'"
+
+
+def _genn() -> Iterator[tuple[str, str, str]]:
+    """The environment of the genn backend; where it works it is noted down for later runs."""
+    from dpap_bio import genn_environment
+
+    mark, said = genn_environment.examined()
+    yield {"ok": _OK, "no": _NO, "absent": _NOTE}[mark], "backend genn", said.replace("\n", "\n        ")
 
 
 def _version(name: str) -> str:
