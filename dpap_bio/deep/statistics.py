@@ -16,6 +16,8 @@ from dpap_bio.deep.network import DeepNetwork, Layer
 from dpap_bio.rules.criticality import nearness
 from dpap_bio.rules.importance import remember, sliding_threshold
 
+ROWS = 64  # samples whose scores are added at once
+
 
 class Traces:
     """Sees each training batch and adds up, for each prunable layer, score, use and threshold.
@@ -41,15 +43,15 @@ class Traces:
         self.steps, self.power, self.scale, self.samples = net.model.steps, power, scale, 0
         self.weights = decay ** torch.arange(self.steps - 1, -1, -1, dtype=torch.float32) / self.steps
         self.threshold = dict(start)
-        self.score, self.use, self.last = {}, {}, {}
+        self._score, self.use, self.last, self._waiting = {}, {}, {}, {}
         for layer in net.prunable():
             n_out, n_in = layer.weight.shape[:2]
-            self.score[layer.name] = torch.zeros(n_out, n_in, device=layer.weight.device)
+            self._score[layer.name] = torch.zeros(n_out, n_in, device=layer.weight.device)
             self.use[layer.name] = torch.zeros(n_out, device=layer.weight.device)
 
     @torch.no_grad()
     def __call__(self, layer: Layer, received: Tensor, spikes: Tensor | None, constant: bool) -> None:
-        if layer.name not in self.score:
+        if layer.name not in self._score:
             return
         y = self._trace(spikes, "conv")
         if constant:
@@ -57,11 +59,30 @@ class Traces:
             x = (x.flatten(2).sum(2) if layer.spec.kind == "conv" else x.flatten(1)) * float(self.weights.sum())
         else:
             x = self._trace(received, layer.spec.kind)
-        self.score[layer.name].addmm_((y * (y - self._theta(layer.name, y))).T, x)
+        self._add(layer.name, y * (y - self._theta(layer.name, y)), x)
         self.use[layer.name] += y.sum(0)
         self.last[layer.name] = x, y
-        if layer.name == next(iter(self.score)):
+        if layer.name == next(iter(self._score)):
             self.samples += len(y)
+
+    @property
+    def score(self) -> dict[str, Tensor]:
+        """Layer -> (out, in): the sum over all samples seen so far."""
+        for name in list(self._waiting):
+            self._flush(name)
+        return self._score
+
+    def _add(self, name: str, factor: Tensor, x: Tensor) -> None:
+        """Add the product of both to the score, together with those of other small batches: a big score is read and
+        written once for ROWS samples."""
+        waiting = self._waiting.setdefault(name, [])
+        waiting.append((factor, x))
+        if sum(len(f) for f, _ in waiting) >= ROWS:
+            self._flush(name)
+
+    def _flush(self, name: str) -> None:
+        factors, xs = zip(*self._waiting.pop(name), strict=True)
+        self._score[name].addmm_(torch.cat(factors).T, torch.cat(xs))
 
     def rectified(self, image: Tensor) -> Tensor:
         """What of an analog image counts as firing."""
@@ -100,7 +121,6 @@ class SlotTraces(Traces):
         return theta
 
 
-@torch.no_grad()
 def mean_nearness(net: DeepNetwork, batches) -> dict[str, Tensor]:
     """How close each unit's potential is to threshold, on average over batches, steps and its map: layer -> (out,).
 
@@ -108,20 +128,16 @@ def mean_nearness(net: DeepNetwork, batches) -> dict[str, Tensor]:
         criticality-guided pruning, structured branch; averaged over the map, since the largest value of a large map
         is always near 1
     """
-    total: dict[str, Tensor] = {}
-    count = 0
-    net.eval()
+    return _mean(net, batches, lambda u, layer: nearness(u, layer.spec.cell.threshold, 0.0), potential=True)
 
-    def see(layer, received, u, constant):
-        if u is not None:
-            near = nearness(u, layer.spec.cell.threshold, 0.0).flatten(2) if u.ndim > 2 else (
-                nearness(u, layer.spec.cell.threshold, 0.0)[..., None])
-            total[layer.name] = total.get(layer.name, 0) + near.mean((0, 2))
 
-    for x, _ in batches:
-        net(x, see, potential=True)
-        count += 1
-    return {name: value / max(1, count) for name, value in total.items()}
+def mean_rate(net: DeepNetwork, batches) -> dict[str, Tensor]:
+    """Spikes of each unit per step, on average over batches, steps and its map (of ReLU cells, their output).
+
+    Returns
+        layer -> (out,) float, 1
+    """
+    return _mean(net, batches, lambda spikes, layer: spikes, potential=False)
 
 
 def mean_gradient(net: DeepNetwork, batches) -> dict[str, Tensor]:
@@ -144,3 +160,22 @@ def mean_gradient(net: DeepNetwork, batches) -> dict[str, Tensor]:
     for layer, (mask, alive) in zip(layers, masks, strict=True):
         layer.mask, layer.alive = mask, alive
     return {name: value / max(1, count) for name, value in total.items()}
+
+
+@torch.no_grad()
+def _mean(net: DeepNetwork, batches, value, *, potential: bool) -> dict[str, Tensor]:
+    """value(what a layer fired or its potentials, layer), averaged over all but the units: layer -> (out,)."""
+    total: dict[str, Tensor] = {}
+    count = 0
+    net.eval()
+
+    def see(layer, received, shown, constant):
+        if shown is not None:
+            found = value(shown, layer)
+            found = found.view(*found.shape[:2], -1).mean((0, 2))
+            total[layer.name] = total.get(layer.name, 0) + found
+
+    for x, _ in batches:
+        net(x, see, potential)
+        count += 1
+    return {name: each / max(1, count) for name, each in total.items()}
