@@ -13,12 +13,12 @@ from dpap_bio.deep import bridge, optimiser
 from dpap_bio.deep.deaths import compact, settle, still
 from dpap_bio.deep.methods.method import LayerView, Method
 from dpap_bio.deep.network import DeepNetwork, encoded
-from dpap_bio.deep.statistics import SlotTraces, Traces, mean_gradient, mean_nearness
+from dpap_bio.deep.statistics import SlotTraces, Traces, mean_gradient, mean_nearness, mean_rate
 from dpap_bio.newborn import generator
 from dpap_bio.rules.importance import kept_share
 from dpap_bio.rules.rule import Activity, Firing
 
-PROBED = 20  # batches of 100 training images on which nearness to threshold is measured
+PROBED = 20  # batches of 100 training images on which nearness to threshold, rates and gradients are measured
 
 
 class Structure:
@@ -35,6 +35,7 @@ class Structure:
         self.method, self.p, self.traces = method, p, None
         full = DeepNetwork(net.model).prunable()
         self.full = {layer.name: math.prod(bridge.form(layer, method.grain)) for layer in full}
+        self.full_units = {layer.name: layer.weight.shape[0] for layer in full}
         self.columns = {layer.name: self._begin(layer) for layer in net.prunable()}
         for name, two in kept.items():
             for kind, columns in two.items():
@@ -58,12 +59,13 @@ class Structure:
         return self.traces
 
     def develop(self, learner, feed, p, seed: int, number: int, quotas: Mapping[str, Mapping[int, int]]) -> None:
-        """Let the method decide after epoch `number`, and make its decisions real: masks, zeros, moments, sizes."""
-        if self.method.step is None:
+        """Let the method decide after epoch `number` (-1: at birth), and make it real: masks, zeros, moments, sizes."""
+        step = self.method.start if number < 0 else self.method.step
+        if step is None:
             return
         net = learner.net
         views = self._views(net, feed, seed, number, quotas)
-        decided = self.method.step(views, p, generator(seed, number, "method"))
+        decided = step(views, p, generator(seed, number, "method"))
         for layer in net.prunable():
             if layer.name in decided:
                 self._put_back(layer, views[layer.name].projection, decided[layer.name])
@@ -108,6 +110,7 @@ class Structure:
     def _views(self, net: DeepNetwork, feed, seed: int, number: int, quotas) -> dict[str, LayerView]:
         probe = _probe(net, feed, seed, number)
         near = mean_nearness(net, probe) if self.method.sees == "nearness" else {}
+        rates = mean_rate(net, probe) if self.method.sees == "rate" else {}
         steep = mean_gradient(net, probe) if self.method.sees == "gradient" else {}
         views, before = {}, None
         for layer, following in zip(net.prunable(), list(net.layers)[1:], strict=True):
@@ -126,6 +129,8 @@ class Structure:
                 firing = Firing(x.sum(0), x), Firing(y.sum(0), y)
             if layer.name in near:
                 neuron["nearness"] = near[layer.name]
+            if layer.name in rates:
+                neuron["rate"] = rates[layer.name]
             if layer.name in steep:
                 gradient = steep[layer.name]
                 synapse["gradient"] = gradient.flatten(2).norm(dim=2) if self.method.grain == "kernel" and (
@@ -136,7 +141,7 @@ class Structure:
             activity = Activity(*firing, float("nan"), 1.0, number + 1.0, number, kept)
             view = bridge.projection(layer, before, self.method.grain, synapse, neuron)
             views[layer.name] = LayerView(layer.spec.kind, view, activity, quota["units"], self.full[layer.name],
-                                          int(bridge.living(following).sum()))
+                                          int(bridge.living(following).sum()), self.full_units[layer.name])
             before = layer
         return views
 

@@ -56,6 +56,7 @@ def lives(protocol, arm, seed: int, after: tuple[int, Mapping] | None = None,
     feed = open_feed(protocol.data, model.steps)
     learner = _begin(model, arm, seed, p, after)
     if after is None:
+        learner.structure.develop(learner, feed, p, seed, -1, quotas or {})
         yield -1, _state(learner), _record(learner, feed, protocol, -1, p, math.nan, math.nan)
     for number in range(0 if after is None else after[0] + 1, protocol.epochs):
         loss, right = _epoch(learner, feed, protocol, p, seed, number)

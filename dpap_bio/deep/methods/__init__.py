@@ -18,6 +18,9 @@ METHODS = {
     "random_units": "random:RANDOM_UNITS",
     "magnitude": "magnitude:MAGNITUDE",
     "criticality": "criticality:CRITICALITY",
+    "static_rate": "static_rate:STATIC_RATE",
+    "set": "set:SET",
+    "rigl": "rigl:RIGL",
     "sdsnn": "sdsnn:SDSNN",
 }
 

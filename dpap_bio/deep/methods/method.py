@@ -22,6 +22,7 @@ class LayerView:
     quota_units  how many units a control may keep, or None
     full         synapses of the layer at birth
     targets      living units of the layer after it, the classifier included
+    full_units   units of the layer at birth
     """
 
     kind: str
@@ -30,6 +31,7 @@ class LayerView:
     quota_units: int | None = None
     full: int = 0
     targets: int = 1
+    full_units: int = 0
 
 
 Step = Callable[[Mapping[str, LayerView], SimpleNamespace, np.random.Generator], Mapping[str, Projection]]
@@ -40,12 +42,14 @@ class Method:
     """One way to prune.
 
     step     f(layers, p, rng) -> projections: marks `alive` of synapses and units, may change `w`; None: no pruning
+    start    the same, before the first epoch: who is there at birth; None: everybody
     needs    parameter -> unit
     grain    "kernel": a synapse is a kernel or an fc weight; "weight": it is one number of a kernel
     enforced the dead stay at 0 while training goes on; only the reference code's own way does without
     sees     "bcm": BCM score and use of the epoch, columns `fresh`, `fresh_use`, `threshold_bcm`, `threshold_weight`,
-             `samples`; "nearness": of each unit to threshold; "gradient": of the loss by each synapse, the dead
-             included; "bcm_slots": score and use as the reference code gathers them; "": nothing
+             `samples`; "nearness": of each unit to threshold; "rate": spikes of each unit per step; "gradient": of the
+             loss by each synapse, the dead included; "bcm_slots": score and use as the reference code gathers them;
+             "": nothing
     synapse  column -> start value in a new synapse; a number, or f(layer view) -> (n_syn,) array
     neuron   column -> start value in each unit
     final    what died never returns: the network is made smaller at once
@@ -61,3 +65,4 @@ class Method:
     final: bool = True
     quota: bool = False
     enforced: bool = True
+    start: Step | None = None
