@@ -91,7 +91,8 @@ def judge(run: xr.DataTree, protocol=None) -> list[Verdict]:
         run       DataTree   as `results.assemble` made it
         protocol  anything with `criteria`; None takes the protocol that the run itself carries
     """
-    criteria = list((results.protocol_file(run) if protocol is None else protocol).criteria)
+    criteria = (results.protocol_file(run) if protocol is None else protocol).criteria
+    criteria = [c for c in criteria if run.attrs["size"] in (getattr(c, "sizes", []) or [run.attrs["size"]])]
     used = [c.measure for c in criteria]
     found = []
     for k, criterion in enumerate(criteria):

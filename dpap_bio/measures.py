@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dpap_bio import measures_coding as coding
+from dpap_bio import measures_competition as competition
 from dpap_bio import measures_experiment as experiment
 from dpap_bio import measures_plasticity as plasticity
 from dpap_bio import measures_structure as structure
@@ -77,6 +78,10 @@ _COLUMN, _CONDITION, _SINCE = Arg("column"), Arg("condition"), {"since": Arg("st
 _AMONG = {"among": Arg("column", None), "equals": Arg("number", None)}
 _CURVE = {**_OF, "along": _COLUMN, **_AMONG, **_SINCE}
 
+_CELLS = {"population": _POPULATION, "condition": _CONDITION}
+_INPUTS = {**_OF, "condition": _CONDITION, "after": Arg("stage", None)}
+_PART = {"low": Arg("number"), "high": Arg("number")}
+
 MEASURES: dict[str, Measure] = {
     "density_maxima": Measure(structure.density_maxima, "1",
                               {**_OF, "smooth": Arg("odd", 3), "prominence": Arg("share", 0.02)}),
@@ -115,6 +120,21 @@ MEASURES: dict[str, Measure] = {
     "crossing_ratio": Measure(plasticity.crossing_ratio, "1", {
         **_CURVE, "among": _COLUMN, "equals": Arg("number"), "over": Arg("number")}),
     "lowest_at": Measure(plasticity.lowest_at, "Hz", _CURVE),
+    "cell_rate": Measure(competition.cell_rate, "Hz", {
+        **_CELLS, "during": Arg("stage", None), "last": Arg("share", 0.1)}),
+    "rate_gain": Measure(competition.rate_gain, "1", {**_CELLS, "over": _CONDITION, "last": Arg("share", 0.1)}),
+    "rate_change": Measure(competition.rate_change, "1", {
+        **_CELLS, "before": _STAGE, "during": _STAGE, "of": Arg("arm", None), "last": Arg("share", 0.1)}, per="run"),
+    "weight_share": Measure(competition.weight_share, "1", {**_INPUTS, **_PART}),
+    "modal_share": Measure(competition.modal_share, "1",
+                           {**_INPUTS, "bins": Arg("count", 10), "adjacent": Arg("count", 3), "of": Arg("arm", None)},
+                           per="run"),
+    "eliminated_in": Measure(competition.eliminated_in, "1", {
+        **_OF, "condition": _CONDITION, "low": Arg("number", 0.0), "high": Arg("number", 1.0)}),
+    "correlation_index": Measure(competition.correlation_index, "1", {
+        **_INPUTS, "share": Arg("share"), "of": Arg("arm", None)}, per="run"),
+    "index_order": Measure(competition.index_order, "1", {
+        **_INPUTS, "share": Arg("share"), "first": Arg("arm"), "second": Arg("arm")}, per="run"),
     "outcome": Measure(experiment.outcome, "*", {"of": Arg("scalar")}, kind="experiment"),
     "accuracy": Measure(training.accuracy, "%", {"part": _DATA}, kind="training"),
     "eliminated": Measure(training.eliminated, "%", {"of": Arg("size", "weights")}, kind="training"),

@@ -86,6 +86,10 @@ def _with_stages(fail, protocol: Protocol, spec: schema.ProtocolFile, change: sc
 def _check_criteria(fail, protocol: Protocol, spec: schema.ProtocolFile, model: Model | None) -> None:
     """Look up what criteria name; with the user's own model, which may lack it, the judge says "not applicable"."""
     for criterion in spec.criteria:
+        for size in criterion.sizes:
+            if size not in ("full", *spec.sizes):
+                fail(f"criteria.{criterion.measure}.sizes: there is no size {size!r}; "
+                     f"there are {', '.join(['full', *spec.sizes])}")
         if model is not None:
             try:
                 measures.check(criterion.measure, criterion.args, protocol, model)

@@ -26,7 +26,6 @@ from dpap_bio.schema_values import (
 __all__ = ["ModelFile", "Mechanism", "Parameter", "ProtocolFile", "Start", "read"]
 
 
-
 class NeuronPart(Strict):
     equations: Text = ""
     threshold: Text = ""
@@ -176,7 +175,7 @@ class Condition(Strict):
 
 
 class Conditions(Strict):
-    """An experiment in many conditions side by side: each is a copy of the model, which has one neuron a population."""
+    """An experiment in many conditions side by side: each copy of the model is one."""
 
     copies: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     names: list[Name] = []
@@ -185,6 +184,8 @@ class Conditions(Strict):
 
 
 class Criterion(Strict):
+    """A measure and the band that passes; `sizes`, where given, are those that it can be judged at."""
+
     measure: Word
     title: str
     args: dict[Word, Scalar] = {}
@@ -194,6 +195,7 @@ class Criterion(Strict):
     evidence: Literal["verified", "from memory", "computed"] | None = None
     min_seeds: Annotated[int, Field(ge=1)] = 1
     must_fail_in: list[Name] = []
+    sizes: list[Name] = []
 
     @model_validator(mode="after")
     def _check(self):
