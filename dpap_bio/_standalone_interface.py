@@ -37,7 +37,7 @@ def layout(code: Code, fading: Mapping[str, tuple[str, ...]]) -> Layout:
     parameters = {}
     for block in code.blocks:
         for array in block.arrays:
-            if array.name not in CLOCK and array.variable not in (*SYNAPTIC, "_spikespace"):
+            if array.name not in CLOCK and array.variable not in (*SYNAPTIC, "_spikespace", "N"):
                 columns[array.owner][array.variable] = array.dtype
         parameters |= {(block.owner, n): None for n, (kind, _) in block.constants.items() if kind == "parameter"}
     for owner, variables in fading.items():

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dpap_bio.expressions import Equation
-from dpap_bio.model import Model
+from dpap_bio.model import Model, Projection
 from dpap_bio.network import Network
 from dpap_bio.settle import _evaluate
 
@@ -39,21 +39,20 @@ def check(model: Model, network: Network) -> None:
 
 
 def fading(model: Model) -> dict[str, dict[str, float]]:
-    """Projection -> event-driven variable -> slope (1/s), where all of its event-driven variables merely decay.
+    """Projection -> `decays` of it, where there are any."""
+    return {p.name: slopes for p in model.projections.values() if (slopes := decays(p))}
+
+
+def decays(projection: Projection) -> dict[str, float]:
+    """Event-driven variable -> slope (1/s), if all event-driven variables of a projection merely decay; else nothing.
 
     dx/dt = slope * x, slope <= 0 and of parameters alone: then x(t) = x(base) * exp(slope * (t - base)) for every
     synapse, and one factor a step replaces an exponential and a time of last update in each event.
     """
-    out = {}
-    for projection in model.projections.values():
-        values = {n: p.si for n, p in projection.parameters.items()}
-        slopes = {}
-        for equation in projection.code.equations:
-            if "event-driven" in equation.flags and equation.kind == "differential":
-                slopes[equation.name] = _slope(equation, values)
-        if slopes and all(s is not None for s in slopes.values()):
-            out[projection.name] = slopes
-    return out
+    values = {n: p.si for n, p in projection.parameters.items()}
+    slopes = {e.name: _slope(e, values) for e in projection.code.equations
+              if "event-driven" in e.flags and e.kind == "differential"}
+    return slopes if all(s is not None for s in slopes.values()) else {}
 
 
 def without_decay(model: Model, slopes: Mapping[str, Mapping[str, float]]) -> Model:

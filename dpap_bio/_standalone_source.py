@@ -50,6 +50,7 @@ def _block(number: int, block: Block, code: Code, given: Layout) -> str:
 
 
 def _constants(block: Block, given: Layout) -> Iterator[str]:
+    yield f"const int32_t N = (int32_t)_world.{block.owner}.n; (void)N;"
     for name, (kind, value) in sorted(block.constants.items()):
         if kind == "parameter":
             value = f"_world.parameter[{given.parameters.index((block.owner, name))}]"
@@ -62,6 +63,8 @@ def _views(block: Block, given: Layout) -> Iterator[str]:
         if array.name in CLOCK:
             kind, member = CLOCK[array.name]
             yield f"const {kind} *const {pointer} = &_world.{member};"
+        elif array.variable == "N":
+            yield f"const int32_t *const {pointer} = &N;"
         elif array.owner in given.synapses:
             if array.variable not in SYNAPTIC:
                 yield _synaptic_view(pointer, array, given)

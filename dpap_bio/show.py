@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dpap_bio import model as models
 from dpap_bio import protocol as protocols
 from dpap_bio import schema
+from dpap_bio._standalone_limits import decays
 from dpap_bio.lift import Code
 from dpap_bio.model import Model, Population, Projection
 from dpap_bio.protocol import Protocol
@@ -93,6 +94,10 @@ def _projection(projection: Projection) -> Iterator[str]:
         yield from _block("at arrival there", [t.statement for t in projection.arrivals])
     else:
         yield from _block("synapse; nothing in it can be lifted, it runs as it stands", _code(projection.code))
+    if fading := decays(projection):
+        yield from _block("on backend cpp_standalone without exponentials: one factor a step for all synapses",
+                          [f"{name} = {name} at a base time * exp({slope:.6g}/second * (t - base time))"
+                           for name, slope in fading.items()])
     yield from _block("starts at", _starts({n: s for n, s in projection.start.items() if n in left}))
     yield from _block("parameters", _parameters(projection.parameters))
     if not projection.rules:
