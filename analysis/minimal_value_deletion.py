@@ -21,7 +21,8 @@ def main(run, out):
     for name, (title, colour, mark) in RULES.items():
         left.plot(fine, exact[name], color=colour, lw=1)
         left.plot(first.density, np.mean([t[name] for t in tables], 0), mark, color=colour, ms=4, label=title)
-    for arm, title, colour in (("main", "DPAP", "#D55E00"), ("raw_score", "DPAP, score as it is", "#E69F00")):
+    for arm, title, colour in (("main", "DPAP", "#D55E00"), ("raw_score", "DPAP, score as it is", "#E69F00"),
+                               ("within_layer", "DPAP, within the layer", "#CC79A7")):
         for k, seed in enumerate(read.seeds(run, arm)):
             t = read.table(run, arm, seed, "outcome")
             left.plot(t.dpap_density, t.dpap, "x", color=colour, ms=5, label=title if k == 0 else None)

@@ -61,7 +61,7 @@ def _by_age(axes, run):
     for k, (name, (low, high), colour) in enumerate(zip(names, bands, colours, strict=True)):
         axes.bar(k, high - low, bottom=low, color=figures.LIGHT)
         axes.plot(k, float(_mean(run, "main", name)), "o", color=colour)
-    axes.set_xticks(range(8), ["young\nlost", "formed"] * 2 + ["adult\nlost", "formed"] * 2, fontsize=7)
+    axes.set_xticks(range(8), [w for age in ("young", "adult") for w in (f"{age}\nlost", "new") * 2], fontsize=7)
     axes.set(ylabel="share in 14 days", ylim=(0, None))
 
 

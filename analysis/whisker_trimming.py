@@ -16,8 +16,8 @@ def main(run, out):
         title = "main: elimination follows activity" if arm == "main" else arm
         density.plot(first.day, _mean(run, arm, "density_trimmed"), color=figures.arm_colour(run, arm), label=title)
     density.axvline(first.day.values[-1] - 14, color=figures.GREY, lw=0.7, ls=":")
-    density.set(xlabel=figures.label(first.day), ylabel="density of spines over day 0")
-    density.legend(fontsize=7)
+    density.set(xlabel=figures.label(first.day), ylabel="density of spines over day 0", ylim=(0.3, None))
+    density.legend(fontsize=7, loc="lower left")
     arms = read.arms(run)
     for k, (name, (low, high)) in enumerate(CHANGES.items()):
         change.barh(k, high - low, left=low, height=0.8, color=figures.LIGHT)

@@ -64,9 +64,9 @@ def hebbian(patterns: np.ndarray) -> np.ndarray:
 
 
 def signal_to_noise(weights: np.ndarray, patterns: np.ndarray) -> float:
-    """(mean / sd)^2 of the fields, each times what it should drive, over all patterns and neurons."""
+    """(mean / sd)^2 of the fields, each times what it should drive, over all patterns and neurons; 0 without fields."""
     aligned = (patterns @ weights.T) * patterns
-    return float(aligned.mean() ** 2 / aligned.var())
+    return float(aligned.mean() ** 2 / aligned.var()) if aligned.any() else 0.0
 
 
 def keep_largest(score: np.ndarray, density: float, rng: np.random.Generator) -> np.ndarray:
@@ -86,13 +86,15 @@ def keep_largest(score: np.ndarray, density: float, rng: np.random.Generator) ->
     return mask
 
 
-def dpap_importance(patterns: np.ndarray, *, presentations: int, centred: bool) -> np.ndarray:
+def dpap_importance(patterns: np.ndarray, *, presentations: int, centred: bool, within_neuron: bool):
     """DPAP's score of each synapse (row: target) from the stored patterns, +1 firing and -1 silence.
 
     Arguments
         patterns        (m, n) +-1
         presentations   int    how often all patterns are shown, one after the other: the threshold settles
         centred         bool   True: |B - what firing without correlation would give|; False: B itself, as DPAP has it
+        within_neuron   bool   in units of the mean of its target: the synapses of a neuron compete with each other,
+                               not with those of neurons that fire more often
     Returns
         (n, n) float, 1
     Source
@@ -104,10 +106,10 @@ def dpap_importance(patterns: np.ndarray, *, presentations: int, centred: bool) 
     threshold = sliding_threshold(trace, np.zeros(n), np.zeros(n), power=1, scale=1)
     post, pre = np.divmod(np.arange(n * n), n)
     score = bcm_score(trace, trace, threshold, pre, post).reshape(n, n)
-    if not centred:
-        return score
-    factor = (trace * (trace - threshold)).sum(axis=0)
-    return np.abs(score - np.outer(factor, trace.mean(axis=0)))
+    if centred:
+        factor = (trace * (trace - threshold)).sum(axis=0)
+        score = np.abs(score - np.outer(factor, trace.mean(axis=0)))
+    return score / score.mean(axis=1, keepdims=True) if within_neuron else score
 
 
 def dpap_mask(importance: np.ndarray, density: float, p) -> np.ndarray:
@@ -163,7 +165,8 @@ def _run(p, rng):
     names = ("minimal", "clipped", "random", "dpap", "equal", "equal_random")
     kept = {name: np.zeros(len(p.density)) for name in names}
     dpap_density = np.zeros(len(p.density))
-    importance = dpap_importance(patterns, presentations=int(p.presentations), centred=p.centred > 0)
+    options = {"presentations": int(p.presentations), "centred": p.centred > 0, "within_neuron": p.within_neuron > 0}
+    importance = dpap_importance(patterns, **options)
     for k, c in enumerate(p.density):
         score = _order(weights, p.order, rng)
         chance = rng.random(weights.shape)
@@ -216,6 +219,7 @@ MINIMAL_VALUE_DELETION = Experiment(
     _run,
     needs={
         "neurons": "1", "patterns": "1", "density": "1", "density_checked": "1", "order": "1", "centred": "1",
+        "within_neuron": "1",
         "neurons_fixed": "1", "density_capacity": "1", "overlap": "1", "presentations": "1", "days": "day",
         "reserve_start": "1",
         "survival_start": "day", "bonus": "1", "gamma": "1", "eta": "day",
