@@ -36,7 +36,7 @@ def live_mask(net: DeepNetwork) -> dict[str, Tensor]:
     """Layer -> which weights live (weights' shape): neither they nor the unit at either end is dead."""
     found, before, shape = {}, None, None
     for layer in net.layers:
-        live = layer.weight != 0 if layer.mask is None else layer.mask.clone()
+        live = layer.effective() != 0 if layer.mask is None else layer.mask.clone()
         if layer.alive is not None:
             live &= layer.alive.view(-1, *[1] * (live.ndim - 1))
         if before is not None:

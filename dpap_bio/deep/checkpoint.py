@@ -12,7 +12,7 @@ from dpap_bio.deep.model import DeepModel
 from dpap_bio.deep.network import DeepNetwork
 
 PARAMETERS = ("weight", "shift", "gain")
-BUFFERS = ("mean", "variance", "mask", "alive", "unit_id")
+BUFFERS = ("mean", "variance", "mask", "alive", "above", "below", "unit_id")
 
 
 def network_arrays(net: DeepNetwork) -> dict[str, dict[str, np.ndarray]]:

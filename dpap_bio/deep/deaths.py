@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dpap_bio.deep.bridge import living
+from dpap_bio.deep.latent import make_real
 from dpap_bio.deep.network import DeepNetwork, Layer
 from dpap_bio.kinds import Unhealthy
 
@@ -88,6 +89,7 @@ def compact(net: DeepNetwork, moments: Mapping[str, tuple[Tensor, Tensor]],
 def compacted(net: DeepNetwork) -> DeepNetwork:
     """A copy of the network with everything dead cut out, whose output is the same."""
     smaller = copy.deepcopy(net)
+    make_real(smaller.layers)
     settle(smaller, final=True)
     compact(smaller, {})
     return smaller

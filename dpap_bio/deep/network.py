@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dpap_bio.deep.cells import Cell
+from dpap_bio.deep.latent import held_back
 from dpap_bio.deep.model import DeepModel, LayerSpec
 from dpap_bio.deep.pool import max_pool
 from dpap_bio.newborn import generator
@@ -28,6 +29,7 @@ class Layer(nn.Module):
 
     mask     (weights' shape) bool, or None   False is a dead synapse; None: all alive
     alive    (out,) bool, or None             False is a dead unit: no norm, no bias, no spikes
+    above, below  (weights' shape) float, or None   set: `weight` is latent, as in `latent.held_back`
     unit_id  (out,) int64                     which unit of the full network each one is; lasts for life
     """
 
@@ -45,14 +47,21 @@ class Layer(nn.Module):
         self.register_buffer("unit_id", torch.arange(spec.units))
         self.register_buffer("mask", None)
         self.register_buffer("alive", None)
+        self.register_buffer("above", None)
+        self.register_buffer("below", None)
 
     @property
     def name(self) -> str:
         return self.spec.name
 
+    def effective(self) -> Tensor:
+        """The weights that currents are made with."""
+        weight = self.weight if self.above is None else held_back(self.weight, self.above, self.below)
+        return weight if self.mask is None else weight * self.mask
+
     def current(self, x: Tensor) -> Tensor:
         """Input currents of the cells (n, out, ...) from what the layer receives (n, in, ...)."""
-        weight = self.weight if self.mask is None else self.weight * self.mask
+        weight = self.effective()
         bias = None if self.spec.norm else self.shift
         if self.spec.kind == "fc":
             x = F.linear(x.flatten(1), weight, bias)

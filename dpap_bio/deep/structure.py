@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dpap_bio.deep import bridge, optimiser
 from dpap_bio.deep.deaths import compact, settle, still
+from dpap_bio.deep.latent import silence_unreached
 from dpap_bio.deep.methods.method import LayerView, Method
 from dpap_bio.deep.network import DeepNetwork, encoded
 from dpap_bio.deep.statistics import SlotTraces, Traces, mean_gradient, mean_nearness, mean_rate
@@ -69,6 +70,9 @@ class Structure:
         for layer in net.prunable():
             if layer.name in decided:
                 self._put_back(layer, views[layer.name].projection, decided[layer.name])
+        if self.method.latent:
+            self._hold_back(net)
+            return
         if not self.method.enforced:
             self._zero_once(net)
             return
@@ -79,6 +83,13 @@ class Structure:
             steps = optimiser.steps_taken(net, learner.optimiser)
             moments, self.columns = compact(net, moments, self.columns)
             learner.optimiser = optimiser.adamw(net, lr=p.lr, weight_decay=p.weight_decay, moments=moments, steps=steps)
+
+    def _hold_back(self, net: DeepNetwork) -> None:
+        """Give the layers the bounds that a method keeps for its latent weights."""
+        for layer in net.prunable():
+            mine = self.columns[layer.name]["synapse"]
+            layer.mask, layer.above, layer.below = None, mine["above"], mine["below"]
+        silence_unreached(net.prunable())
 
     @torch.no_grad()
     def _zero_once(self, net: DeepNetwork) -> None:

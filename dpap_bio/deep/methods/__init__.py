@@ -21,6 +21,8 @@ METHODS = {
     "static_rate": "static_rate:STATIC_RATE",
     "set": "set:SET",
     "rigl": "rigl:RIGL",
+    "stds": "stds:STDS",
+    "grad_r": "grad_r:GRAD_R",
     "sdsnn": "sdsnn:SDSNN",
 }
 

@@ -45,6 +45,7 @@ class Method:
     start    the same, before the first epoch: who is there at birth; None: everybody
     needs    parameter -> unit
     grain    "kernel": a synapse is a kernel or an fc weight; "weight": it is one number of a kernel
+    latent   weights are latent, held back by the method's columns `above` and `below` (`latent.py`); nothing is masked
     enforced the dead stay at 0 while training goes on; only the reference code's own way does without
     sees     "bcm": BCM score and use of the epoch, columns `fresh`, `fresh_use`, `threshold_bcm`, `threshold_weight`,
              `samples`; "nearness": of each unit to threshold; "rate": spikes of each unit per step; "gradient": of the
@@ -65,4 +66,5 @@ class Method:
     final: bool = True
     quota: bool = False
     enforced: bool = True
+    latent: bool = False
     start: Step | None = None

@@ -7,8 +7,8 @@ import math
 from array_api_compat import array_namespace
 
 from dpap_bio.arrays import largest, like
-from dpap_bio.deep.methods.method import LayerView
 from dpap_bio.deep.methods.magnitude import size
+from dpap_bio.deep.methods.method import LayerView
 from dpap_bio.network import Projection
 
 

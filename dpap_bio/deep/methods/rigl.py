@@ -1,8 +1,9 @@
 """RigL: as SET, but born is where the loss would fall fastest, and ever fewer are rewired.
 
-The paper's: growth by the magnitude of the gradient by absent weights, the rewired share falling along half a cosine to
-0 at `prune_end`, kernels counted in the start density, the newborn at weight 0. Ours: the gradient is that of 20 batches
-of training images, with norms as in use, once an epoch instead of one batch every 100 steps; absent units are asked too.
+The paper's: growth by the magnitude of the gradient by absent weights, the rewired share falling along half a cosine
+to 0 at `prune_end`, kernels counted in the start density, the newborn at weight 0. Ours: the gradient is that of 20
+batches of training images, with norms as in use, once an epoch instead of one batch every 100 steps; absent units are
+asked too.
 """
 
 from __future__ import annotations
