@@ -47,13 +47,11 @@ def optimum(density: np.ndarray, gain: np.ndarray) -> tuple[float, float]:
     """Where a curve peaks and how high: the vertex of a parabola in ln(density) through the highest point."""
     order = np.argsort(density)
     x, y = np.log(density[order]), gain[order]
-    k = int(np.clip(np.argmax(y), 1, len(y) - 2))
+    k = int(np.argmax(y))
+    if k in (0, len(y) - 1):  # the curve rises to its end
+        return float(density[order][k]), float(y[k])
     a, b, _ = np.polyfit(x[k - 1 : k + 2] - x[k], y[k - 1 : k + 2], 2)
-    shift = -b / (2 * a) if a < 0 else 0.0
-    if not x[k - 1] <= x[k] + shift <= x[k + 1]:  # the curve rises to its end
-        best = int(np.argmax(y))
-        return float(density[order][best]), float(y[best])
-    return float(np.exp(x[k] + shift)), float(y[k] - b * b / (4 * a) if a < 0 else y[k])
+    return float(np.exp(x[k] - b / (2 * a))), float(y[k] - b * b / (4 * a))
 
 
 def hebbian(patterns: np.ndarray) -> np.ndarray:
