@@ -7,7 +7,6 @@ import ctypes
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -54,11 +53,17 @@ class Brian2Standalone:
     """Brian2's own cpp_standalone device, compiled with its default flags (-O3 -ffast-math -march=native)."""
 
     def __init__(self, folder: Path, m, network, steps: int):
+        self.folder, self.seconds = folder, steps * m.dt
+        self.sizes = {n: len(table) for n, table in network.neurons.items()}
+        if not (folder / "main").exists():
+            self._build(m, network)
+
+    def _build(self, m, network) -> None:
         from dpap_bio import brian
         from dpap_bio._brian_load import brian2
 
         b2 = brian2()
-        b2.set_device("cpp_standalone", directory=str(folder), build_on_run=False)
+        b2.set_device("cpp_standalone", directory=str(self.folder), build_on_run=False)
         b2.prefs.devices.cpp_standalone.extra_make_args_unix = ["-j2"]
         groups, made = brian._objects(b2, m, network, True)
         monitors = [b2.SpikeMonitor(g, record=False, name=f"count_{n}") for n, g in groups.items()]
@@ -66,22 +71,19 @@ class Brian2Standalone:
         b2.device.insert_code("before_network_run", "const std::clock_t _begun = std::clock();")
         b2.device.insert_code("after_network_run", 'std::cout << "CPU " << double(std::clock() - _begun) / '
                                                    "CLOCKS_PER_SEC << std::endl;")
-        net.run(steps * m.dt * b2.second, namespace={})
-        b2.device.build(directory=str(folder), compile=True, run=False, with_output=False)
-        self.folder, self.seconds, self.sizes = folder, steps * m.dt, [len(g) for g in groups.values()]
-        self.counts = [b2.device.get_array_name(s.variables["count"], access_data=False) for s in monitors]
+        net.run(self.seconds * b2.second, namespace={})
+        b2.device.build(directory=str(self.folder), compile=True, run=False, with_output=False)
         b2.device.reinit()
         b2.set_device("runtime")
 
     def run(self) -> dict:
-        """One execution of the binary: CPU s of its time loop, and of the whole process."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(["./main", "results/"], cwd=self.folder, check=True, capture_output=True, text=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        counts = [sum(np.fromfile(next(self.folder.glob(f"results/{name}*")), np.int32)) for name in self.counts]
+        """One execution of the binary: CPU s of its time loop, loading left out."""
+        (self.folder / "results").mkdir(exist_ok=True)
+        done = subprocess.run(["./main"], cwd=self.folder, check=True, capture_output=True, text=True)
+        counts = [sum(np.fromfile(next(self.folder.glob(f"results/_array_count_{n}_count*")), np.int32))
+                  for n in self.sizes]
         return {"cpu": float(re.search(r"CPU ([\d.e+-]+)", done.stdout)[1]),
-                "process": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-                "rates": _rates(counts, self.sizes, self.seconds)}
+                "rates": _rates(counts, self.sizes.values(), self.seconds)}
 
 
 class Nest:
@@ -112,7 +114,7 @@ class Nest:
 
 
 def _rates(counts, sizes, seconds: float) -> list[float]:
-    return [float(c / n / seconds) for c, n in zip(counts, sizes, strict=True)]
+    return [float(c / n / max(seconds, 1e-12)) for c, n in zip(counts, sizes, strict=True)]
 
 
 def _nest(path: str) -> None:

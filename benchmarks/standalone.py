@@ -8,6 +8,7 @@ nest-simulator to have NEST beside. Rates must agree within 10 % with ours (plas
 """
 
 import argparse
+import contextlib
 import json
 import os
 import tempfile
@@ -30,8 +31,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--work", type=Path, help="keep the compiled rivals there, for the next run of the same case")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.nullcontext(args.work) if args.work else tempfile.TemporaryDirectory() as folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
         m = workload.load(Path(folder), args.neurons, args.inputs)
         network = newborn.start_network(m, 1)
         count = sum(len(t) for t in network.synapses.values())
@@ -42,22 +45,20 @@ def main():
         kept = sparser(Path(folder), network, args)
         _table("share of E to E synapses kept", kept, "100 % kept")
     if args.json:
-        args.json.write_text(json.dumps({"workload": vars(args) | {"json": None}, "beside": beside, "kept": kept},
-                                        indent=1))
+        case = {n: getattr(args, n) for n in ("neurons", "inputs", "seconds", "rounds")}
+        args.json.write_text(json.dumps({"case": case, "beside": beside, "kept": kept}, indent=1))
 
 
 def compared(folder: Path, m, network, args) -> dict:
     """Name -> CPU s per simulated s and rates (E, I), all in the same rounds."""
     steps = round(args.seconds / m.dt)
     limit = rivals.Limit(folder)
-    (folder / "textbook").mkdir()
-    (folder / "lifted").mkdir()
     plain = workload.textbook(m)
     runs = {"ours": lambda: _ours(m, network, steps),
             "hand-written limit, 4-byte numbers": lambda: _limit(limit, m, network, steps)}
-    textbook = rivals.Brian2Standalone(folder / "textbook", plain, newborn.start_network(plain, 1), steps)
-    lifted = rivals.Brian2Standalone(folder / "lifted", m, network, steps)
-    runs |= {"Brian2 standalone, textbook": textbook.run, "Brian2 standalone, traces on neurons": lifted.run}
+    case = f"{args.neurons}-{args.inputs}-{steps}"
+    textbook = rivals.Brian2Standalone(folder / f"textbook-{case}", plain, newborn.start_network(plain, 1), steps)
+    runs["Brian2 standalone, textbook synapse"] = textbook.run
     if os.environ.get("DPAP_NEST"):
         nest = rivals.Nest(folder, m, network)
         runs["NEST, STDP only"] = lambda: nest.run(args.seconds)

@@ -28,11 +28,10 @@ FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping
 _SOURCES = ("_standalone_code.py", "_standalone_source.py", "_standalone_interface.py", "standalone.hpp", "brian.py")
 
 
-def compiler() -> str | None:
-    """The C++ compiler, from $CXX or the path; None where there is none."""
+def compiler() -> list[str] | None:
+    """The command of the C++ compiler, $CXX or g++; None where there is none."""
     command = shlex.split(os.environ.get("CXX") or "g++")
-    found = shutil.which(command[0]) if command else None
-    return found if found and sys.platform != "win32" else None
+    return command if command and shutil.which(command[0]) and sys.platform != "win32" else None
 
 
 def cache_folder() -> Path:
@@ -80,7 +79,7 @@ def _compile(text: str, place: Path) -> None:
     source = place.with_suffix(".cpp")
     write_text_atomically(source, text)
     with atomic_path(place) as new:
-        done = subprocess.run([compiler(), *FLAGS, str(source), "-o", str(new)], capture_output=True, text=True,
+        done = subprocess.run([*compiler(), *FLAGS, str(source), "-o", str(new)], capture_output=True, text=True,
                               check=False)
         if done.returncode:
             log = place.with_suffix(".log")
@@ -118,7 +117,7 @@ def _own_code() -> list[str]:
 @cache
 def _machine() -> list[str]:
     """What -march=native and the compiler make of a machine; a cache on a shared disk serves several."""
-    said = subprocess.run([compiler(), "-march=native", "-E", "-v", "-", "-x", "c++"], stdin=subprocess.DEVNULL,
+    said = subprocess.run([*compiler(), "-march=native", "-E", "-v", "-", "-x", "c++"], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False).stderr
     lines = [line.strip() for line in said.splitlines() if "cc1" in line or line.startswith(("gcc version", "Target:"))]
     return lines
