@@ -160,15 +160,13 @@ def _run(p, rng):
     patterns = rng.choice([-1.0, 1.0], (int(p.patterns), int(p.neurons)))
     weights = hebbian(patterns)
     whole = signal_to_noise(weights, patterns)
-    names = ("minimal", "clipped", "random", "dpap", "equal", "equal_random")
-    kept = {name: np.zeros(len(p.density)) for name in names}
+    kept = {n: np.zeros(len(p.density)) for n in ("minimal", "clipped", "random", "dpap", "equal", "equal_random")}
     dpap_density = np.zeros(len(p.density))
     options = {"presentations": int(p.presentations), "centred": p.centred > 0, "within_neuron": p.within_neuron > 0}
     importance = dpap_importance(patterns, **options)
     for k, c in enumerate(p.density):
-        score = _order(weights, p.order, rng)
         chance = rng.random(weights.shape)
-        mask = keep_largest(score, c, rng)
+        mask = keep_largest(_order(weights, p.order, rng), c, rng)
         kept["minimal"][k] = signal_to_noise(weights * mask, patterns) / whole
         kept["clipped"][k] = signal_to_noise(np.sign(weights) * mask, patterns) / whole
         kept["random"][k] = signal_to_noise(weights * keep_largest(chance, c, rng), patterns) / whole
