@@ -90,6 +90,14 @@ def _dvs_gesture(part: str):
         yield tuple(table[:, k].astype(np.int64) for k in range(3)) + (table[:, 3],), int(path.stem)
 
 
+def _coarse(reads: Callable, side: int, to: int):
+    """The same recordings with events of a sensor of side x side pixels counted on to x to pixels."""
+    def read(part: str):
+        for (x, y, channel, t), label in reads(part):
+            yield (x * to // side, y * to // side, channel, t), label
+    return read
+
+
 def _array(path: Path) -> np.ndarray:
     try:
         table = np.load(path, allow_pickle=False)
@@ -141,6 +149,7 @@ def _cifar10_dvs(part: str):
 SOURCES = {
     "nmnist": Source((2, 34, 34), _nmnist),
     "dvs_gesture": Source((2, 128, 128), _dvs_gesture),
+    "dvs_gesture_48": Source((2, 48, 48), _coarse(_dvs_gesture, 128, 48)),
     "cifar10_dvs": Source((2, 128, 128), _cifar10_dvs),
     "shd": Source((1, 1, 700), _shd),
 }

@@ -153,6 +153,10 @@ def test_dvs_gesture_is_read_in_sorted_order_from_the_official_layout(here):
         np.save(folder / f"{label}.npy", table)
     frames, labels = event_frames("dvs_gesture", "train", 4)
     assert labels.tolist() == [7, 10, 3] and frames.sum((1, 2, 3, 4)).tolist() == [50, 50, 50]
+    coarse, same = event_frames("dvs_gesture_48", "train", 4)
+    assert coarse.shape == (3, 4, 2, 48, 48) and same.tolist() == labels.tolist()
+    assert np.array_equal(coarse.sum((3, 4)), frames.sum((3, 4)))
+    assert np.array_equal(coarse[:, :, :, :3, :3].sum((3, 4)), frames[:, :, :, :8, :8].sum((3, 4)))
     with pytest.raises(FileNotFoundError, match="ibmGestureTest"):
         event_frames("dvs_gesture", "test", 4)
 
