@@ -89,6 +89,9 @@ def _make(folder: Path, form: Model, sizes, rows, learning: bool, genn: str) -> 
     _call(["g++", *_FLAGS.split(), "-I.", "main.cpp", "-o", "main", f"-L{code.name}", "-lrunner",
            f"-Wl,-rpath,$ORIGIN/{code.name}"], folder, surroundings)
     (folder / "layout.json").write_text(json.dumps(layout, indent=1), encoding="utf-8")
+    for left in [*folder.iterdir(), *code.iterdir()]:  # 7 MB of intermediate files
+        if left != code and left.name not in ("main", "main.cpp", "layout.json", "librunner.so"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _call(command: list[str], folder: Path, surroundings: dict) -> None:

@@ -26,15 +26,15 @@ def genn():
     made.close()
 
 
-def pair(m, genn, between=lambda network: network, n_epochs=4, steps=epochs.STEPS, before=lambda network: network):
-    """Both backends through the same epochs: (network, spikes of the cells) of Brian2, then of GeNN."""
-    spikes, out = epochs.stimulus(m, n_epochs * steps), []
+def pair(m, genn, between=lambda network: network, lengths=(epochs.STEPS,) * 4, before=lambda network: network):
+    """Both backends through epochs of these lengths: (network, spikes of the cells) of Brian2, then of GeNN."""
+    spikes, out = epochs.stimulus(m, sum(lengths)), []
     for advance in (lambda *a: brian.advance(*a, target="numpy"), genn):
         network, fired = newborn.start_network(m, 3), []
-        for k in range(n_epochs):
+        for first, steps in zip(np.cumsum((0, *lengths)), lengths, strict=False):
             network, got = advance(m, network if advance is not genn else before(network),
-                                   {"input": epochs.part(spikes, k * steps, steps)}, steps)
-            fired.append(np.stack([got["cells"][0] + k * steps, got["cells"][1]]))
+                                   {"input": epochs.part(spikes, first, steps)}, steps)
+            fired.append(np.stack([got["cells"][0] + first, got["cells"][1]]))
             network = between(network)
         out.append((network, np.concatenate(fired, axis=1)))
     return out
@@ -72,17 +72,17 @@ def test_four_epochs_are_those_of_brian2_in_its_own_schedule(tmp_path, genn, rul
 
 def test_nothing_is_compiled_or_started_anew_after_the_first_epoch(tmp_path, genn, capfd):
     m = epochs.load(tmp_path)
-    pair(m, genn, n_epochs=1)
+    pair(m, genn, lengths=(200,))
     process, _ = genn._worker._process.pid, capfd.readouterr()
-    pair(m, genn, n_epochs=3)
+    pair(m, genn, lengths=(200, 100))
     assert genn._worker._process.pid == process and "compiling" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("rule", ["pair_stdp", "bcm"])
-@pytest.mark.parametrize("steps", [3, 50])  # 3 steps: shorter than the delay of 5, spikes stay in flight for two epochs
-def test_pruning_births_and_dying_neurons_between_epochs_are_as_in_brian2(tmp_path, genn, rule, steps):
+def test_pruning_births_and_dying_neurons_between_epochs_are_as_in_brian2(tmp_path, genn, rule):
+    """Three steps are shorter than the delay of five: spikes stay in flight over two borders, with births at each."""
     m = epochs.load(tmp_path, rule)
-    assert_same(m, *pair(m, genn, between=lambda n: changed(m, n), n_epochs=60 if steps == 3 else 12, steps=steps))
+    assert_same(m, *pair(m, genn, between=lambda n: changed(m, n), lengths=(150, 3, 3, 3, 1, 140, 100)))
 
 
 def changed(m, network):
@@ -123,12 +123,12 @@ def test_what_is_left_out_between_epochs_breaks_the_equality(tmp_path, genn, lef
         return replace(network, **{group: {**getattr(network, group), name: table}})
 
     with pytest.raises(AssertionError):
-        assert_same(m, *pair(m, genn, before=forget, steps=200))
+        assert_same(m, *pair(m, genn, before=forget, lengths=(200,) * 3))
 
 
 def test_in_spite_of_its_name_clip_is_in_double(tmp_path, genn):
     """Brian2GeNN's own clip rounds weights to 1e-7: the control of the tolerance above."""
     m = epochs.load(tmp_path)
-    (_, _), (network, _) = pair(m, genn, n_epochs=1)
+    (_, _), (network, _) = pair(m, genn, lengths=(200,))
     w = network.synapses["forward"].w
     assert np.abs(w - w.astype(np.float32)).max() > 1e-9
