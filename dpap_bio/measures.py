@@ -131,6 +131,10 @@ MEASURES: dict[str, Measure] = {
                            per="run"),
     "eliminated_in": Measure(competition.eliminated_in, "1", {
         **_OF, "condition": _CONDITION, "low": Arg("number", 0.0), "high": Arg("number", 1.0)}),
+    "ocular_loss": Measure(competition.ocular_loss, "1", {**_OF, "condition": _CONDITION}),
+    "loss_ratio": Measure(competition.loss_ratio, "1", {
+        **_OF, "condition": _CONDITION, "over": _CONDITION, "low": Arg("number", 0.0), "high": Arg("number", 1.0)}),
+    "left_share": Measure(competition.left_share, "1", _INPUTS),
     "correlation_index": Measure(competition.correlation_index, "1", {
         **_INPUTS, "share": Arg("share"), "of": Arg("arm", None)}, per="run"),
     "index_order": Measure(competition.index_order, "1", {

@@ -62,12 +62,43 @@ def modal_share(run, arm, *, projection, condition, bins=10, adjacent=3, of=None
 
 def eliminated_in(run, arm, seed, *, projection, condition, low=0.0, high=1.0):
     """The share of a condition's synapses that died, of the inputs from share `low` to below share `high` of a copy."""
+    return float(np.mean(~np.isnan(lives_of(run, arm, seed, projection, condition, low, high))))
+
+
+def lives_of(run, arm, seed, projection, condition, low=0.0, high=1.0):
+    """The age at death of a condition's synapses, nan of those that live, of that part of the inputs: (n,) float."""
     lives = read.table(run, arm, seed, f"synapses_{projection}")
     mine, place = _of_condition(run, arm, seed, projection, condition, lives.pre.values, lives.post.values)
     mine &= (place >= low) & (place < high)
     if not mine.any():
         raise TooLittleData(f"no synapse of {projection} has its input from {low:g} to {high:g} of a copy")
-    return float(np.mean(~np.isnan(lives.died.values[mine])))
+    return lives.died.values[mine]
+
+
+def ocular_loss(run, arm, seed, *, projection, condition):
+    """(share of the left eye's synapses lost - share of the right eye's) / (their sum); the left eye comes first."""
+    left, right = (eliminated_in(run, arm, seed, projection=projection, condition=condition, low=low, high=low + 0.5)
+                   for low in (0.0, 0.5))
+    if left + right == 0:
+        raise NotApplicable(f"no synapse of condition {condition} was lost")
+    return (left - right) / (left + right)
+
+
+def loss_ratio(run, arm, seed, *, projection, condition, over, low=0.0, high=1.0):
+    """The share of synapses lost in one condition over that in another, of the same part of the inputs."""
+    one, other = (eliminated_in(run, arm, seed, projection=projection, condition=name, low=low, high=high)
+                  for name in (condition, over))
+    if other == 0:
+        raise NotApplicable(f"no synapse of condition {over} was lost")
+    return one / other
+
+
+def left_share(run, arm, seed, *, projection, condition, after=None):
+    """The left eye's share of the weight that a condition's cells receive; what is dead weighs nothing."""
+    w, place = weights(run, arm, seed, projection, condition, after)
+    if w.sum() == 0:
+        raise NotApplicable(f"all weights of condition {condition} are 0")
+    return float(w[place < 0.5].sum() / w.sum())
 
 
 def correlation_index(run, arm, *, projection, condition, share, of=None, after=None):
@@ -86,14 +117,17 @@ def index_order(run, arm, *, first, second, projection, condition, share, after=
     return {s: one[s] - other[s] for s in one if s in other}
 
 
-def weights(run, arm, seed, projection, condition, after=None):
+def weights(run, arm, seed, projection, condition, after=None, epoch=None):
     """Weights of a condition's live synapses in units of w_max, and where in its copy's inputs each comes from.
+
+    They are those of a snapshot: of `epoch`, at the end of stage `after`, or the last.
 
     Returns
         (n,) float, 1   weight
         (n,) float, 1   place of the input among those of its copy, in [0, 1)
     """
-    epoch = read.epochs(run, arm, seed, "snapshots")[-1] if after is None else _end_of(run, arm, seed, after)
+    if epoch is None:
+        epoch = read.epochs(run, arm, seed, "snapshots")[-1] if after is None else _end_of(run, arm, seed, after)
     then = read.snapshot(run, arm, seed, projection, epoch)
     mine, place = _of_condition(run, arm, seed, projection, condition, then.pre.values, then.post.values)
     if not mine.any():

@@ -8,6 +8,7 @@ import numpy as np
 
 from dpap_bio.spikes import Spikes, share_of
 from dpap_bio.stimuli_digits import digits
+from dpap_bio.stimuli_eyes import eyes
 from dpap_bio.stimuli_noise import correlated, poisson, silence
 from dpap_bio.stimuli_patterns import bars, bumps, gratings
 from dpap_bio.stimuli_recorded import nmnist, recording
@@ -145,6 +146,8 @@ STIMULI = {
                               "front": "name", "shape": "name", "background": "Hz", **_WINDOW}),
     "bars": Stimulus(bars, {**_PAUSED, "orientations": "1", "width": "1", "sweep": "1"}),
     "gratings": Stimulus(gratings, {**_PAUSED, "orientations": "1", "period": "1", "drift": "Hz"}),
+    "eyes": Stimulus(eyes, {"rate": "Hz", "window": "s", "gap": "s", "patterns": "1", "left": "1", "right": "1",
+                            "noise": "Hz"}),
     "bumps": Stimulus(bumps, {**_PAUSED, "classes": "1", "width": "1"}),
     "digits": Stimulus(digits, {**_PAUSED, "images": "name", "part": "name", "order": "name", "first": "1",
                                 "classes": "1"}),
