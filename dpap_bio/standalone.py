@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from dpap_bio._standalone_events import NONE, by_step, in_flight
 from dpap_bio._standalone_interface import Layout
 from dpap_bio._standalone_library import compiler, key, library
 from dpap_bio._standalone_limits import check, fading, structure, without_decay
@@ -101,7 +102,7 @@ class _World:
                            spikes.neuron.astype(np.int32)]
         for name in self.layout.synapses:
             pre, post, table = self._synapses(name)
-            start, pending = _by_step(self.network.pending.get(_pathway(self.layout, name)))
+            start, pending = by_step(self.network.pending.get(_pathway(self.layout, name), NONE))
             base = self.clock.get(_own(name)) if name in self.layout.fading else None
             numbers += [len(pre), self.delays[name], len(start) - 1, *((base.every, base.step) if base else (1, 0))]
             arrays += [pre.astype(np.int32), post.astype(np.int32), start, pending]
@@ -190,7 +191,9 @@ class _World:
             neurons[population] = neurons[population].replace(**kept)
         for name, (source, _) in self.layout.synapses.items():
             pathway = _pathway(self.layout, name)
-            pending[pathway] = self._in_flight(name, fired[_population(source)])
+            before = self.network.pending.get(pathway, NONE)
+            pending[pathway] = in_flight(before, fired[_population(source)], self._synapses(name)[0],
+                                         self.delays[name], self.n_steps)
             if name.startswith("projection_"):
                 table = synapses[_own(name)]
                 kept = {n: c for n, c in out[name].items() if n in table}
@@ -198,23 +201,9 @@ class _World:
                     kept["lastupdate"] = np.full(len(table), bases[name] * self.model.dt)
                 synapses[_own(name)] = table.replace(**kept)
                 if self.model.projections[_own(name)].code.on_post:
-                    pending[f"{_own(name)}.post"] = _events([], [])
+                    pending[f"{_own(name)}.post"] = NONE
         return replace(self.network, step=self.network.step + self.n_steps, neurons=neurons, synapses=synapses,
                        pending=pending)
-
-    def _in_flight(self, name: str, fired) -> Table:
-        """Events under way when the epoch ends: those that were so at its start, and those of its last spikes."""
-        before = self.network.pending.get(_pathway(self.layout, name), _events([], []))
-        late = before.delay >= self.n_steps
-        delay, (step, neuron) = self.delays[name], fired
-        recent = step + delay >= self.n_steps
-        step, neuron = step[recent] + delay - self.n_steps, neuron[recent]
-        pre = self._synapses(name)[0]
-        first, end = np.searchsorted(pre, neuron), np.searchsorted(pre, neuron, side="right")
-        length = end - first
-        each = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length) + np.repeat(first, length)
-        return _events(np.concatenate([before.delay[late] - self.n_steps, np.repeat(step, length)]),
-                       np.concatenate([before.index[late], each]))
 
 
 def _population(group: str) -> str:
@@ -234,19 +223,6 @@ def _pathway(layout: Layout, synapses: str) -> str:
 
 def _delay(model: Model, synapses: str) -> int:
     return int(model.projections[_own(synapses)].delay / model.dt + 0.5)
-
-
-def _events(delay, index) -> Table:
-    return Table({"delay": np.asarray(delay, np.int64), "index": np.asarray(index, np.int64)})
-
-
-def _by_step(events: Table | None) -> tuple[np.ndarray, np.ndarray]:
-    """Events in flight by the step they are due in: where each step's begin, and their synapses."""
-    if events is None or not len(events):
-        return np.zeros(1, np.int64), np.empty(0, np.int32)
-    order = np.argsort(events.delay, kind="stable")
-    delay = events.delay[order]
-    return np.searchsorted(delay, np.arange(int(delay[-1]) + 2)).astype(np.int64), events.index[order].astype(np.int32)
 
 
 def _pointers(arrays):
