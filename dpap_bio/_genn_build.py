@@ -22,7 +22,7 @@ import numpy as np
 
 from dpap_bio._brian_load import brian2
 from dpap_bio._brian_mistakes import told
-from dpap_bio._genn_state import delay_steps
+from dpap_bio._genn_state import delay_steps, rising
 from dpap_bio.brian import METHOD, _namespace
 from dpap_bio.model import Model
 from dpap_bio.network import Network
@@ -170,7 +170,8 @@ def _layout(device, form: Model, sizes, rows, runner: str) -> dict:
         projections[name] = {
             "n_pre": sizes[p.source], "row": row, "column": rows[name][1], "delay": delay_steps(form, p),
             "variables": _variables(device.dpap_written[f"projection_{name}"]), "target": p.target,
-            "writes": written[0] if written else ""}
+            "writes": written[0] if written else "", "source": p.source,
+            "arriving": [[t.equation.name, *rising(p, t)] for t in p.arrivals]}
     return {"populations": populations, "projections": projections}
 
 
@@ -188,7 +189,8 @@ def _main(layout: dict) -> str:
         populations.append({**held, "name": name, "genn": f"population_{name}", "waiting": waiting,
                             "variables": [v for v, _ in held["variables"]]})
     for name, held in layout["projections"].items():
-        projections.append({**held, "name": name, "genn": f"projection_{name}",
+        source = {"genn_source": f"population_{held['source']}", **layout["populations"][held["source"]]}
+        projections.append({**held, "name": name, "genn": f"projection_{name}", "origin": source,
                             "variables": [v for v, _ in held["variables"]]})
     template = Environment(trim_blocks=True, lstrip_blocks=True).from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(populations=populations, projections=projections)

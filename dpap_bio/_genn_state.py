@@ -74,6 +74,20 @@ def delay_steps(model: Model, projection: Projection) -> int:
     return int(projection.delay / model.dt + 0.5)
 
 
+def rising(projection: Projection, trace) -> tuple[float, float, float, bool]:
+    """A trace of arriving spikes as dx/dt = slope (x - rest), x += rise (True) or x = rise (False) at each arrival."""
+    values = {name: p.si for name, p in projection.parameters.items()}
+    name, text = trace.equation.name, trace.equation.expression
+    offset = _evaluate(text, {**values, name: 0.0})
+    slope = _evaluate(text, {**values, name: 1.0}) - offset
+    if slope == 0:
+        raise ValueError(f"projection {projection.name}: the trace {name} does not decay; --backend runtime runs it")
+    left, right = trace.statement.split("=", 1)
+    rise = _evaluate(right.strip(), values)
+    operator = left.rstrip()[-1]
+    return slope, -offset / slope, -rise if operator == "-" else rise, operator in "+-"
+
+
 # -- into the program ----------------------------------------------------------------------------------------------
 
 
@@ -158,26 +172,18 @@ def _arrived(projection: Projection, network: Network, fired, n_steps: int, dt: 
     if events is not None:
         step, neuron = np.concatenate([events.delay, step]), np.concatenate([events.index, neuron])
     step, neuron = step[step < n_steps], neuron[step < n_steps]
-    values = {name: p.si for name, p in projection.parameters.items()}
     out = {}
     for trace in projection.arrivals:
-        name, text = trace.equation.name, trace.equation.expression
-        offset = _evaluate(text, {**values, name: 0.0})
-        slope = _evaluate(text, {**values, name: 1.0}) - offset
-        if slope == 0:
-            raise ValueError(f"projection {projection.name}: the trace {name} does not decay; "
-                             "--backend runtime runs it")
-        rest = -offset / slope
-        x = rest + (source.columns[f"{name}_{projection.name}"] - rest) * np.exp(slope * n_steps * dt)
-        left, right = trace.statement.split("=", 1)
-        rise = _evaluate(right.strip(), values)
+        slope, rest, rise, added = rising(projection, trace)
+        name = f"{trace.equation.name}_{projection.name}"
+        x = rest + (source.columns[name] - rest) * np.exp(slope * n_steps * dt)
         decayed = np.exp(slope * (n_steps - 1 - step) * dt)
-        if left.rstrip()[-1] in "+-":
-            np.add.at(x, neuron, (rise if left.rstrip()[-1] == "+" else -rise) * decayed)
+        if added:
+            np.add.at(x, neuron, rise * decayed)
         else:
             order = np.argsort(step, kind="stable")  # the last assignment to an element stands
             x[neuron[order]] = rest + (rise - rest) * decayed[order]
-        out[f"{name}_{projection.name}"] = x
+        out[name] = x
     return out
 
 

@@ -35,8 +35,7 @@ def formulate(model: Model) -> Model:
         code, constants, fired = _before_reset(model, projection, code, target)
         if fired:
             populations[target.name] = _with_fired(populations[target.name])
-        projections[name] = replace(projection, code=code, arrivals=(),
-                                    parameters={**projection.parameters, **constants})
+        projections[name] = replace(projection, code=code, parameters={**projection.parameters, **constants})
     return replace(model, populations=populations, projections=projections)
 
 

@@ -95,7 +95,7 @@ def changed(m, network):
         cells = network.neurons["cells"]
         network = replace(network, neurons={**network.neurons, "cells": cells.replace(alive=cells.id != cells.id[2])})
     network = network.compact()
-    pre, post = rng.integers(0, 12, 3), rng.integers(0, len(network.neurons["cells"]), 3)
+    pre, post = rng.integers(0, 12, 12), rng.integers(0, len(network.neurons["cells"]), 12)
     return network.born("forward", newborn.synapses(m, network, "forward", pre, post, rng))
 
 
@@ -114,7 +114,7 @@ def test_what_is_left_out_between_epochs_breaks_the_equality(tmp_path, genn, lef
     birth = newborn.start_network(m, 3)
 
     def forget(network):
-        if left_out in network.pending:
+        if left_out.endswith(".pre"):
             empty = Table({"delay": np.empty(0, np.int64), "index": np.empty(0, np.int64)})
             return replace(network, pending={**network.pending, left_out: empty})
         group, name = {"x_forward": ("neurons", "input"), "w": ("synapses", "forward")}.get(
