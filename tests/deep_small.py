@@ -58,7 +58,7 @@ DPAP = {"rho_conv": 0.65, "bonus_conv": 5.0, "eta_conv": 12.0, "rho_unit": 1.5, 
         "elimination": 1.0, "reserve_start": 1.5, "subtract_minimum": 1.0, "score_memory": 5.0, "threshold_memory": 5.0,
         "threshold_power": 1.0, "threshold_scale": 1.0, "trace_decay": 0.5, "keep_synapses": 5.0, "keep_neurons": 2.0}
 DAYS = ("eta_conv", "eta_fc", "survival_start", "score_memory", "threshold_memory", "prune_start", "prune_end",
-        "range_persistence", "tau_trophic")
+        "range_persistence", "tau_trophic", "eta_step")
 
 
 def model_text(encoding="direct", kind="plif", pool_of="spikes", norm="true"):

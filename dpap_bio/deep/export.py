@@ -32,7 +32,8 @@ def export(net: DeepNetwork, path: Path | str, *, compact: bool = True) -> Path:
     arrays = network_arrays(compacted(net) if compact else net)
     flat = {f"{layer}.{name}": np.ascontiguousarray(a) for layer, two in arrays.items() for name, a in two.items()}
     content = {"schema": FORMAT, "model": net.model.name, "layers": {n: sorted(two) for n, two in arrays.items()},
-               "set": {n: p.value for n, p in net.model.parameters.items()}, "texts": dict(net.model.texts)}
+               "set": {n: p.value for n, p in net.model.parameters.items()}, "texts": dict(net.model.texts),
+               "shown": net.model.shown}
     store.write_bytes_atomically(path.with_name(path.name + ".safetensors"), save(flat))
     described = path.with_name(path.name + ".json")
     store.write_text_atomically(described, json.dumps(content, indent=1) + "\n")
@@ -58,6 +59,8 @@ def reload(path: Path | str) -> DeepNetwork:
         arrays = {layer: {n: flat[f"{layer}.{n}"] for n in names} for layer, names in content["layers"].items()}
         (text,) = content["texts"].values()
         model = models.from_text(content["model"], text, content["set"])
+        if content.get("shown") is not None:
+            model = models.with_steps(model, content["shown"])
         return network_from(model, arrays)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error.filename} is missing: a network is exported as a .json and a .safetensors"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -93,6 +93,13 @@ class DeepModel:
     layers: tuple[LayerSpec, ...]
     parameters: Mapping[str, Parameter]
     texts: Mapping[str, str]
+    shown: tuple[int, ...] | None = None  # which frames of a recording it takes, one a step; None: all
+
+
+def with_steps(model: DeepModel, shown) -> DeepModel:
+    """The model with fewer steps: of a recording it takes the frames with these numbers, in order."""
+    steps = model.parameters["steps"].model_copy(update={"value": float(len(shown))})
+    return replace(model, steps=len(shown), shown=tuple(shown), parameters={**model.parameters, "steps": steps})
 
 
 def load(name: str, *, set_: Mapping[str, float] | None = None, beside: Path | None = None) -> DeepModel:

@@ -150,6 +150,7 @@ def encoded(images: Tensor, model: DeepModel, rng: np.random.Generator | None = 
     if model.encoding == "direct":
         return images
     if model.encoding == "frames":
+        images = images if model.shown is None else images[:, list(model.shown)]
         return images.transpose(0, 1).flatten(0, 1)
     chance = torch.from_numpy(rng.random((model.steps, *images.shape), dtype=np.float32)).to(images.device)
     return (chance < images).to(images.dtype).flatten(0, 1)

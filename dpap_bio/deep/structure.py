@@ -13,8 +13,10 @@ from dpap_bio.deep import bridge, optimiser
 from dpap_bio.deep.deaths import compact, settle, still
 from dpap_bio.deep.latent import silence_unreached
 from dpap_bio.deep.methods.method import LayerView, Method
+from dpap_bio.deep.model import with_steps
 from dpap_bio.deep.network import DeepNetwork, encoded
 from dpap_bio.deep.statistics import SlotTraces, Traces, mean_gradient, mean_nearness, mean_rate
+from dpap_bio.deep.steps import step_importance
 from dpap_bio.newborn import generator
 from dpap_bio.rules.importance import kept_share
 from dpap_bio.rules.rule import Activity, Firing
@@ -38,9 +40,15 @@ class Structure:
         self.full = {layer.name: math.prod(bridge.form(layer, method.grain)) for layer in full}
         self.full_units = {layer.name: layer.weight.shape[0] for layer in full}
         self.columns = {layer.name: self._begin(layer) for layer in net.prunable()}
+        if method.of_steps is not None:
+            self._of_steps()["reserve"] = torch.full((net.model.steps,), float(p.reserve_start))
+            self._of_steps()["shown"] = torch.arange(net.model.steps)
         for name, two in kept.items():
             for kind, columns in two.items():
                 self.columns[name][kind] |= {n: torch.from_numpy(np.array(a)) for n, a in columns.items()}
+
+        if method.of_steps is not None:
+            net.model = with_steps(net.model, self._of_steps()["shown"].tolist())
 
     def see(self, net: DeepNetwork):
         """What the forward pass of a training epoch must call, or None."""
@@ -65,6 +73,8 @@ class Structure:
         if step is None:
             return
         net = learner.net
+        if self.method.of_steps is not None:
+            self._drop_steps(net, feed, seed, number)
         views = self._views(net, feed, seed, number, quotas)
         decided = step(views, p, generator(seed, number, "method"))
         for layer in net.prunable():
@@ -83,6 +93,17 @@ class Structure:
             steps = optimiser.steps_taken(net, learner.optimiser)
             moments, self.columns = compact(net, moments, self.columns)
             learner.optimiser = optimiser.adamw(net, lr=p.lr, weight_decay=p.weight_decay, moments=moments, steps=steps)
+
+    def _of_steps(self) -> dict[str, Tensor]:
+        """What is remembered of the time steps that are left: kept with the first layer."""
+        return next(iter(self.columns.values()))["steps"]
+
+    def _drop_steps(self, net: DeepNetwork, feed, seed: int, number: int) -> None:
+        mine = self._of_steps()
+        worth = step_importance(net, _probe(net, feed, seed, number))
+        reserve, alive = self.method.of_steps(worth, mine["reserve"], number, self.p)
+        mine["reserve"], mine["shown"] = reserve[alive], mine["shown"][alive]
+        net.model = with_steps(net.model, mine["shown"].tolist())
 
     def _hold_back(self, net: DeepNetwork) -> None:
         """Give the layers the bounds that a method keeps for its latent weights."""
@@ -111,7 +132,7 @@ class Structure:
         shape = bridge.form(layer, self.method.grain)
         return {"synapse": {n: self._start(v, layer, shape) for n, v in self.method.synapse.items()},
                 "neuron": {n: self._start(v, layer, shape[:1]) for n, v in self.method.neuron.items()},
-                "slots": {}, "masks": {}}
+                "slots": {}, "masks": {}, "steps": {}}
 
     def _start(self, value, layer, shape) -> Tensor:
         if callable(value):

@@ -54,6 +54,7 @@ class Method:
     synapse  column -> start value in a new synapse; a number, or f(layer view) -> (n_syn,) array
     neuron   column -> start value in each unit
     final    what died never returns: the network is made smaller at once
+    of_steps f(importance of each time step, reserves, epoch, p) -> reserves, who lives; None: all steps are taken
     quota    it is a control that keeps as many as another arm
     """
 
@@ -68,3 +69,4 @@ class Method:
     enforced: bool = True
     latent: bool = False
     start: Step | None = None
+    of_steps: Callable | None = None
