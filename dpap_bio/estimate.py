@@ -29,7 +29,7 @@ _TREES = 1.1  # of the results beside the records while the file is written
 _TRIAL = 200  # steps
 _SMALL = 4e7  # bytes of a network above which no trial is made
 _STEP = {"numpy": (1e-4, 2e-8), "cython": (3e-5, 6e-9),  # s a step and s an event, where no trial was made
-         "cpp": (3e-6, 6e-9), "cpu": (5e-6, 1e-8), "gpu": (5e-6, 1e-8)}
+         "cpp": (3e-6, 6e-9), "cpu": (5e-6, 7e-9), "gpu": (5e-6, 7e-9)}
 _RATE = 10.0  # Hz assumed of a population, for events
 _EPOCH, _START, _COMPILE = 0.4, 15.0, 90.0  # s: around an epoch, around a run, for compiling once
 
