@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 
+from dpap_bio import library, schema, show_kinds
 from dpap_bio import model as models
 from dpap_bio import protocol as protocols
-from dpap_bio import schema
 from dpap_bio._standalone_limits import decays
 from dpap_bio.lift import Code
 from dpap_bio.model import Model, Population, Projection
 from dpap_bio.protocol import Protocol
-
-_REASON = 90  # characters of a reason that are shown
+from dpap_bio.show_parts import block, criteria, pairs, parameters, sizes
 
 
 def model_text(name: str, set_: Mapping | None = None) -> str:
@@ -25,6 +23,8 @@ def model_text(name: str, set_: Mapping | None = None) -> str:
     Raises
         FileNotFoundError, ValueError   as `model.load`
     """
+    if schema_of("model", name).startswith("dpap-deep-model/"):
+        return show_kinds.deep_model_text(name, set_)
     model = models.load(name, set_=set_)
     lines = [f"{model.name}: {model.title}", f"time step {model.dt * 1e3:g} ms; made from {', '.join(model.texts)}"]
     for population in model.populations.values():
@@ -35,7 +35,7 @@ def model_text(name: str, set_: Mapping | None = None) -> str:
     shown = {n for o in owners for n in (*o.parameters, *getattr(o, "rule_parameters", ()))}
     further = {n: p for n, p in model.parameters.items() if n not in shown}
     if further:
-        lines += ["", "of the whole model", *_block("parameters", _parameters(further))]
+        lines += ["", "of the whole model", *block("parameters", parameters(further))]
     return "\n".join(lines)
 
 
@@ -48,6 +48,8 @@ def protocol_text(name: str, set_: Mapping | None = None) -> str:
     Raises
         FileNotFoundError, ValueError   as `protocol.load`
     """
+    if not schema_of("protocol", name).startswith("dpap-protocol/"):
+        return show_kinds.protocol_text(name, set_)
     protocol = protocols.load(name, set_=set_)
     model = protocol.model(protocol.arms[0], protocol.stages[0])
     lines = [f"{protocol.name}: {protocol.title}",
@@ -55,9 +57,14 @@ def protocol_text(name: str, set_: Mapping | None = None) -> str:
              f"seeds {', '.join(map(str, protocol.seeds))}; "
              f"{protocol.epochs} epochs, {protocol.age(protocol.epochs):g} day"]
     if set_:
-        lines.append("set  " + _pairs(protocol.set))
+        lines.append("set  " + pairs(protocol.set))
     return "\n".join([*lines, *_conditions(protocol), *_stages(protocol, model), *_probes(protocol, model),
-                      *_arms(protocol), *_criteria(protocol), *_sizes(protocol)])
+                      *_arms(protocol), *criteria(protocol), *sizes(protocol)])
+
+
+def schema_of(kind: str, name: str) -> str:
+    """What a file says it is."""
+    return str(library.read_toml(library.find(kind, name))[1].get("schema"))
 
 
 # -- a model -------------------------------------------------------------------------------------------------------
@@ -68,12 +75,12 @@ def _population(population: Population) -> Iterator[str]:
         yield f"population {population.name}: {population.size} neurons, stimulated: the protocol gives their spikes"
         return
     yield f"population {population.name}: {population.size} neurons"
-    yield from _block("equations, with what projections put on these neurons", map(str, population.equations))
-    yield from _block("spike when", [population.threshold])
-    yield from _block("then", population.reset)
-    yield from _block("refractory for", [population.refractory])
-    yield from _block("starts at", _starts(population.start))
-    yield from _block("parameters", _parameters(population.parameters))
+    yield from block("equations, with what projections put on these neurons", map(str, population.equations))
+    yield from block("spike when", [population.threshold])
+    yield from block("then", population.reset)
+    yield from block("refractory for", [population.refractory])
+    yield from block("starts at", _starts(population.start))
+    yield from block("parameters", parameters(population.parameters))
 
 
 def _projection(projection: Projection) -> Iterator[str]:
@@ -87,25 +94,25 @@ def _projection(projection: Projection) -> Iterator[str]:
     place |= {e.name: f"one per neuron of {target}, called {e.name}_{projection.name} there"
               for e in projection.plain.equations if e.name not in left}
     if place:
-        yield from _block("textbook synapse, and what was lifted from it without changing a result",
+        yield from block("textbook synapse, and what was lifted from it without changing a result",
                           _beside(_code(projection.plain), place))
-        yield from _block("synapse as it runs", _code(projection.code))
-        yield from _block(f"runs once for each neuron of {source}", [str(t.equation) for t in projection.arrivals])
-        yield from _block("at arrival there", [t.statement for t in projection.arrivals])
+        yield from block("synapse as it runs", _code(projection.code))
+        yield from block(f"runs once for each neuron of {source}", [str(t.equation) for t in projection.arrivals])
+        yield from block("at arrival there", [t.statement for t in projection.arrivals])
     else:
-        yield from _block("synapse; nothing in it can be lifted, it runs as it stands", _code(projection.code))
+        yield from block("synapse; nothing in it can be lifted, it runs as it stands", _code(projection.code))
     if fading := decays(projection):
-        yield from _block("on backend cpp_standalone without exponentials: one factor a step for all synapses",
+        yield from block("on backend cpp_standalone without exponentials: one factor a step for all synapses",
                           [f"{name} = {name} at a base time * exp({slope:.6g}/second * (t - base time))"
                            for name, slope in fading.items()])
-    yield from _block("starts at", _starts({n: s for n, s in projection.start.items() if n in left}))
-    yield from _block("parameters", _parameters(projection.parameters))
+    yield from block("starts at", _starts({n: s for n, s in projection.start.items() if n in left}))
+    yield from block("parameters", parameters(projection.parameters))
     if not projection.rules:
         yield "  rules: none, these synapses neither die nor are born"
     for name, rule, p in projection.rules:
         rows = {n: projection.rule_parameters[n] for n in rule.needs}
         values = {n: f"{getattr(p, n):.6g} {unit}".removesuffix(" 1") for n, unit in rule.needs.items()}
-        yield from _block(f"rule {name}", _parameters(rows, values) or ["no parameters"])
+        yield from block(f"rule {name}", parameters(rows, values) or ["no parameters"])
 
 
 def _code(code: Code) -> list[str]:
@@ -130,23 +137,6 @@ def _start(value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _parameters(parameters: Mapping[str, schema.Parameter], values: Mapping[str, str] | None = None) -> list[str]:
-    shown = {n: (values or {}).get(n, f"{p.value:.6g} {p.unit}".removesuffix(" 1")) for n, p in parameters.items()}
-    names, numbers = (max(map(len, x), default=0) for x in (shown, shown.values()))
-    return [f"{n:{names}}  {shown[n]:{numbers}}  {_origin(p)}" for n, p in parameters.items()]
-
-
-def _origin(p) -> str:
-    text = f"source {p.source}" if p.source is not None else f"chosen: {p.chosen}"
-    text = " ".join(text.split()) + (f" ({p.evidence})" if p.evidence else "")
-    return text if len(text) <= _REASON else text[: _REASON - 3] + "..."
-
-
-def _block(title: str, lines) -> Iterator[str]:
-    lines = [line for line in lines if line]
-    if lines:
-        yield f"  {title}"
-        yield from (f"    {line}" for line in lines)
 
 
 # -- a protocol ----------------------------------------------------------------------------------------------------
@@ -165,7 +155,7 @@ def _stages(protocol: Protocol, model: Model) -> Iterator[str]:
     yield "\nstages"
     for s in protocol.stages:
         yield (f"  {s.name}: {s.epochs} epochs of {s.n_steps * model.dt:g} s, each standing for {s.days:g} day"
-               + (f"; set {_pairs(s.set)}" if s.set else ""))
+               + (f"; set {pairs(s.set)}" if s.set else ""))
         yield from (f"    {each}" for each in s.shown)
 
 
@@ -182,27 +172,6 @@ def _arms(protocol: Protocol) -> Iterator[str]:
     for arm in protocol.arms:
         changes = [f"model {arm.model}"] if arm.model else []
         changes += [f"{old} -> {new}" for old, new in arm.replace.items()]
-        changes += [f"set {_pairs(arm.set)}"] if arm.set else []
+        changes += [f"set {pairs(arm.set)}"] if arm.set else []
         changes += [f"as many synapses as in {arm.density_of}"] if arm.density_of else []
         yield f"  {arm.name}: {arm.title}" + (f" ({'; '.join(changes)})" if changes else "")
-
-
-def _criteria(protocol: Protocol) -> Iterator[str]:
-    yield "\ncriteria" if protocol.criteria else "\ncriteria: none"
-    for c in protocol.criteria:
-        yield f"  {c.title}"
-        yield f"    {c.measure}({_pairs(c.args)}) in [{c.between[0]:g}, {c.between[1]:g}]"
-        further = [f"at least {c.min_seeds} seeds"] if c.min_seeds > 1 else []
-        further += [f"must fail in {', '.join(c.must_fail_in)}"] if c.must_fail_in else []
-        yield "    " + "; ".join([_origin(c), *further])
-
-
-def _sizes(protocol: Protocol) -> Iterator[str]:
-    yield "\nsizes"
-    yield "  full: the file as it stands"
-    for name, size in protocol.sizes.items():
-        yield f"  {name}: " + json.dumps(size.model_dump(exclude_defaults=True)).replace('"', "")[1:-1]
-
-
-def _pairs(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{n} = {v:g}" if isinstance(v, float) else f"{n} = {v}" for n, v in values.items())

@@ -11,18 +11,27 @@ import numpy as np
 import pytest
 from mutants import MARK, mutants
 
-from dpap_bio import brian, library, model, newborn, protocol
+from dpap_bio import brian, kinds, library, model, newborn
+from dpap_bio.deep import model as deep
 from dpap_bio.spikes import Spikes
 
 COUNT = int(os.environ.get("DPAP_FUZZ", "0"))
 LONGEST = 700  # characters of a sentence
-_ON_NEURON = {"lif": [], "adaptive_threshold": ["lif"], "intrinsic_plasticity": ["lif"], "spike_trace": ["lif"]}
+_ON_NEURON = {"lif": [], "adaptive_threshold": ["lif"], "intrinsic_plasticity": ["lif"], "spike_trace": ["lif"],
+              "relay": []}
+_OF_THEIR_OWN = ("weight", "calcium_threshold")  # they define w; the others change the w of a synapse
 
 
 def host(name, path):
     """A small model around the mechanism `name`, read from `path`."""
     cell = [*_ON_NEURON[name], path] if name in _ON_NEURON else ["lif"]
-    wire = [] if name.endswith("_synapse") else ["current_synapse"]
+    wire = [] if name.endswith("_synapse") or name in _OF_THEIR_OWN else ["current_synapse"]
+    if name == "relay":  # it is driven by imposed spikes, not by currents
+        wire = ["imposed_spike"]
+    if name == "weight":
+        wire = ["weight", "pair_stdp"]
+    if name == "imposed_spike":
+        cell, wire = ["relay"], []
     wire += [] if name in _ON_NEURON else [path]
     return f"""schema = "dpap-model/1"
 title = "A host"
@@ -40,7 +49,9 @@ connect = {{ share = 1.0 }}
 
 def load(kind, path):
     if kind == "protocol":
-        return protocol.load(str(path))
+        return kinds.load(str(path))[1]
+    if kind == "deep model":
+        return deep.load(str(path))
     if kind == "mechanism":
         path.with_name("host.toml").write_text(host(path.stem, f"./{path.name}"), encoding="utf-8")
         path = path.with_name("host.toml")
@@ -56,14 +67,23 @@ def said(error, *names):
 
 
 def every(kind):
-    return [(kind, name) for name in library.names(kind)]
+    """(kind, name) of all shipped files of a kind; models of deep networks are a kind of their own."""
+    names = library.names(kind.removeprefix("deep "))
+    if kind.endswith("model"):
+        names = [n for n in names if n.startswith("deep_") == kind.startswith("deep ")]
+    return [(kind, name) for name in names]
 
 
-@pytest.mark.parametrize(("kind", "name"), [*every("model"), *every("mechanism"), *every("protocol")])
+def find(kind, name):
+    return library.find(kind.removeprefix("deep "), name)
+
+
+@pytest.mark.parametrize(("kind", "name"), [*every("model"), *every("deep model"), *every("mechanism"),
+                                             *every("protocol")])
 def test_a_broken_file_loads_or_is_refused_in_one_sentence(kind, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = library.find(kind, name).read_text(encoding="utf-8")
-    count = COUNT or {"model": 60, "mechanism": 15, "protocol": 15}[kind]
+    text = find(kind, name).read_text(encoding="utf-8")
+    count = COUNT or {"model": 20, "deep model": 20, "mechanism": 12, "protocol": 10}[kind]
     loaded, slowest = 0, 0.0
     for data in mutants(text, f"{kind} {name}", count):
         path = tmp_path / f"{name}.toml"
@@ -83,7 +103,7 @@ def test_a_broken_file_loads_or_is_refused_in_one_sentence(kind, name, tmp_path,
 def test_what_loads_also_builds_or_is_refused_in_one_sentence(kind, name, tmp_path):
     text = library.find(kind, name).read_text(encoding="utf-8")
     path, built = tmp_path / f"{name}.toml", 0
-    for data in mutants(text, f"build {kind} {name}", COUNT // 4 or 12):
+    for data in mutants(text, f"build {kind} {name}", COUNT // 4 or 6):
         path.write_bytes(data)
         try:
             made = load(kind, path)

@@ -200,6 +200,9 @@ def test_spikes_that_do_nothing_are_refused(load):
 
 
 def test_every_shipped_model_loads():
-    assert library.names("model")
-    for name in library.names("model"):
-        assert model.load(name).projections
+    from dpap_bio.deep import model as deep
+
+    kinds = {name: library.read_toml(library.find("model", name))[1]["schema"] for name in library.names("model")}
+    assert set(kinds.values()) == {"dpap-model/1", "dpap-deep-model/1"}
+    for name, kind in kinds.items():
+        assert model.load(name).projections if kind == "dpap-model/1" else deep.load(name).layers
