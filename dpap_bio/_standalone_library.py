@@ -1,7 +1,7 @@
 """Compile a model's program into a shared library, once: kept in a cache folder under a hash of all it is from.
 
 The flags keep to IEEE arithmetic (no -ffast-math): a value does not depend on where in a loop it is computed, so N
-epochs equal one run and pruned equals gated bit for bit, whatever the sizes. Measured, fast-math gains nothing here.
+epochs equal one run and pruned equals gated bit for bit, whatever the sizes.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dpap_bio._standalone_code import Block, Code
 from dpap_bio._standalone_interface import CLOCK, SYNAPTIC, TYPES, Layout, interface
 
 HEADER = Path(__file__).with_name("standalone.hpp")
-AHEAD = 24  # incoming synapses that are fetched ahead of use: hides memory latency; flat between 12 and 48
+AHEAD = 24  # incoming synapses that are fetched ahead of use: hides memory latency; other distances were not measured
 
 
 def source(code: Code, given: Layout) -> str:
