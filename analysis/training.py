@@ -17,8 +17,9 @@ def main(run, out):
     for arm in arms:
         said.append(_accuracy(left, run, arm))
         _left(right, run, arm)
-    low = np.percentile([line.get_ydata().min() for line in left.lines] or [0], 50)
-    left.set(xlabel="epochs of training", ylabel="right answers on the test part [%]", ylim=(max(0, low), 100.2))
+    settled = [line.get_ydata()[len(line.get_ydata()) // 5 :].min() for line in left.lines]
+    left.set(xlabel="epochs of training", ylabel="right answers on the test part [%]",
+             ylim=(max(0, np.floor(min(settled)) - 1), 100))
     left.legend(loc="lower right")
     right.set(xlabel="epochs of training", ylabel="what lives [% of the full network]", ylim=(0, 103))
     for size in SIZES:

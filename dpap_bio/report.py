@@ -20,7 +20,8 @@ from dpap_bio.measures import MEASURES
 
 __all__ = ["FIGURES", "MARKS", "Picture", "basis", "draw", "page", "pictures_of", "write"]
 
-FIGURES = ("density", "survival", "weights", "connectivity", "raster", "readout")  # of a protocol that names none
+FIGURES = {  # by kind, of a protocol that names none
+    "development": ("density", "survival", "weights", "connectivity", "raster", "readout"), "training": ("training",)}
 MARKS = {judge.PASSED: "\N{CHECK MARK}", judge.FAILED_AS_IT_MUST: "\N{CHECK MARK}", judge.FAILED: "\N{BALLOT X}",
           judge.PASSED_BUT_MUST_FAIL: "\N{BALLOT X}"}
 
@@ -68,7 +69,7 @@ def pictures_of(folder: Path) -> list[Picture]:
 
 
 def _figures(run: xr.DataTree) -> Sequence[str]:
-    return results.protocol_file(run).figures or (FIGURES if run.attrs["kind"] == "development" else ())
+    return results.protocol_file(run).figures or FIGURES.get(run.attrs["kind"], ())
 
 
 def page(run: xr.DataTree, pictures: list[Picture], walls: Mapping[str, float] | None = None) -> str:

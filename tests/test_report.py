@@ -99,8 +99,8 @@ def test_write_makes_the_page_and_the_pictures_of_a_folder(folder):
     path = report.write(folder)
     assert path == folder / "report.html"
     found = Page(path.read_text(encoding="utf-8"))
-    assert len(found.of("img")) == len(report.FIGURES)
-    assert all((folder / f"{name}.png").exists() for name in report.FIGURES)
+    assert len(found.of("img")) == len(report.FIGURES["development"])
+    assert all((folder / f"{name}.png").exists() for name in report.FIGURES["development"])
     assert "could not be drawn" not in found.text
     assert "5 s in all developments" in found.text
 
