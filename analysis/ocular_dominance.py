@@ -38,8 +38,8 @@ def main(run, out):
     speed.legend(fontsize=7)
     figure.savefig(out)
     half = ", ".join(f"{t:.1f}" for t in np.atleast_1d(_mean(run, "main", "half_time").values / 1e3))
-    caption = ("Responses to the preferred pattern after normal rearing, over those before: one eye closed, both, and "
-               "the eyes swapped. Last: half-times against the noise of the closed eye; at the grey line half was not "
+    caption = ("Strongest response of an eye over that after normal rearing: one eye closed, both, and the eyes "
+               "swapped. Last: half-times against the noise of the closed eye; at the grey line half was not "
                f"reached. {figures.seeds_said(seeds)}.")
     return caption, f"The closed eye loses half its response after {half} thousand steps as its noise grows."
 

@@ -107,7 +107,8 @@ def _bumps(p, rng):
     w = rng.uniform(0, p.w_start / patterns.sum(axis=1).mean(), (cells, patterns.shape[1]))
     shown = rng.integers(len(patterns), size=(int(p.bump_steps), cells), dtype=np.int8)
     k = len(patterns)
-    options = {"eta": p.eta / k, "tau": p.tau_threshold * k}
+    strength = (patterns**2).sum(axis=1).mean()  # of an input; orthonormal patterns have 1
+    options = {"eta": p.eta / k / strength, "tau": p.tau_threshold * k}
     w, _ = learn(patterns, w, shown, power=p.power, exponent=1.0, sliding=p.sliding > 0, **options)
     response = np.clip(w @ patterns.T, 0, HIGHEST)
     centre = np.array([np.roll(r, k // 2 - int(np.argmax(r))) for r in response])

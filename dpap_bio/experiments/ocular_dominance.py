@@ -69,30 +69,30 @@ def _run(p, rng):
     w = rng.uniform(0, p.w_start, (cells, 2, k))
     quiet = np.zeros(cells)
     w, theta, _ = rear(w, np.zeros(cells), int(p.steps_normal), np.ones((cells, 2), bool), quiet, p, rng, every=every)
-    best = w.sum(axis=1).argmax(axis=1)
-    normal = w[np.arange(cells), :, best]
-    deprived = {}
-    for name, eyes in (("monocular", (False, True)), ("binocular", (False, False))):
-        n = len(p.noise)
-        start = np.tile(w, (n, 1, 1)), np.tile(theta, n), int(p.steps)
-        open_ = np.tile(np.array(eyes), (n * cells, 1))
-        deprived[name] = rear(*start, open_, np.repeat(p.noise, cells), p, rng, every=every)
+    normal = w.max(axis=2)
+    n = len(p.noise) * cells  # one eye closed, then both closed, all side by side
+    open_ = np.repeat([[False, True], [False, False]], n, axis=0)
+    both = np.tile(w, (2 * len(p.noise), 1, 1)), np.tile(theta, 2 * len(p.noise)), int(p.steps)
+    found = rear(*both, open_, np.tile(np.repeat(p.noise, cells), 2), p, rng, every=every)
+    deprived = {"monocular": (found[0][:n], found[1][:n], found[2][:, :n]), "binocular": (None, None, found[2][:, n:])}
     at = int(np.argmin(np.abs(p.noise - p.noise_checked)))
-    w, theta, _ = (part[..., at * cells : (at + 1) * cells, :, :] if part.ndim > 1 else part[at * cells :][:cells]
-                   for part in deprived["monocular"])
+    here = slice(at * cells, (at + 1) * cells)
+    w, theta = (part[here] for part in deprived["monocular"][:2])
     noise = np.full(cells, p.noise_checked)
     reversed_ = rear(w, theta, int(p.steps), np.tile([True, False], (cells, 1)), noise, p, rng, every=every)
-    courses = {name: _course(rows[2], normal, np.tile(best, len(p.noise)), len(p.noise))
+    courses = {name: _course(rows[2], normal, len(p.noise))
                for name, rows in (*deprived.items(), ("reverse", reversed_)) if name != "reverse"}
-    courses["reverse"] = _course(reversed_[2], normal, best, 1)[0]
+    courses["reverse"] = _course(reversed_[2], normal, 1)[0]
     return _given(p, normal, courses, at)
 
 
-def _course(kept, normal, best, n_noise):
-    """Responses to the preferred pattern over those before, mean of the cells: (n_noise, n_kept, 2)."""
-    n = len(best)
-    answer = np.moveaxis(kept[:, np.arange(n), :, best], 0, 1)  # (n_kept, n, 2)
-    share = answer.reshape(len(kept), n_noise, n // n_noise, 2) / normal.mean(axis=0)
+def _course(kept, normal, n_noise):
+    """Strongest response of each eye over that before, mean of the cells: (n_noise, n_kept, 2).
+
+    The strongest, as an experimenter finds it: an eye that is opened again may come to prefer another pattern.
+    """
+    answer = kept.max(axis=3)  # (n_kept, n_noise n_cells, 2)
+    share = answer.reshape(len(kept), n_noise, -1, 2) / normal.mean(axis=0)
     return np.moveaxis(share.mean(axis=2), 0, 1)
 
 
