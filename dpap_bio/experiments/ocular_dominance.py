@@ -68,12 +68,13 @@ def _run(p, rng):
     cells, k, every = int(p.cells), int(p.n_patterns), int(p.every)
     w = rng.uniform(0, p.w_start, (cells, 2, k))
     quiet = np.zeros(cells)
-    w, theta, _ = rear(w, np.zeros(cells), int(p.steps_normal), np.ones((cells, 2), bool), quiet, p, rng, every=every)
-    normal = w.max(axis=2)
+    both = np.ones((cells, 2), bool)
+    w, theta, kept = rear(w, np.zeros(cells), int(p.steps_normal), both, quiet, p, rng, every=every)
+    normal = kept[-len(kept) // 4 :].max(axis=3).mean(axis=0)  # responses fluctuate: mean of the last quarter
     n = len(p.noise) * cells  # one eye closed, then both closed, all side by side
     open_ = np.repeat([[False, True], [False, False]], n, axis=0)
-    both = np.tile(w, (2 * len(p.noise), 1, 1)), np.tile(theta, 2 * len(p.noise)), int(p.steps)
-    found = rear(*both, open_, np.tile(np.repeat(p.noise, cells), 2), p, rng, every=every)
+    start = np.tile(w, (2 * len(p.noise), 1, 1)), np.tile(theta, 2 * len(p.noise)), int(p.steps)
+    found = rear(*start, open_, np.tile(np.repeat(p.noise, cells), 2), p, rng, every=every)
     deprived = {"monocular": (found[0][:n], found[1][:n], found[2][:, :n]), "binocular": (None, None, found[2][:, n:])}
     at = int(np.argmin(np.abs(p.noise - p.noise_checked)))
     here = slice(at * cells, (at + 1) * cells)
