@@ -24,7 +24,7 @@ from dpap_bio.kinds import Unhealthy  # noqa: E402
 REWIRED = {"final_sparsity": 0.8, "rewired_share": 0.3, "prune_end": 3.0}
 PEERS = {"static_rate": {"final_sparsity": 0.5, "prune_start": 0.0, "prune_end": 3.0, "keep_neurons": 2.0},
          "set": REWIRED, "rigl": REWIRED, "stds": {"spine_width": 0.05, "prune_end": 3.0},
-         "grad_r": {"final_sparsity": 0.8, "prior_alpha": 10.0, "prior_pull": 0.01}}
+         "grad_r": {"final_sparsity": 0.8, "prior_alpha": 0.8}}
 LATENT = ("stds", "grad_r")
 FULL = {"conv1": 54, "conv2": 432, "fc1": 2560}
 

@@ -75,7 +75,7 @@ class Structure:
         net = learner.net
         if self.method.of_steps is not None:
             self._drop_steps(net, feed, seed, number)
-        views = self._views(net, feed, seed, number, quotas)
+        views = self._views(net, feed, seed, number, quotas, learner.learned)
         decided = step(views, p, generator(seed, number, "method"))
         for layer in net.prunable():
             if layer.name in decided:
@@ -139,7 +139,7 @@ class Structure:
             return value(layer.weight.detach()).reshape(shape).clone()
         return torch.full(shape, float(getattr(self.p, value) if isinstance(value, str) else value))
 
-    def _views(self, net: DeepNetwork, feed, seed: int, number: int, quotas) -> dict[str, LayerView]:
+    def _views(self, net: DeepNetwork, feed, seed: int, number: int, quotas, learned: float) -> dict[str, LayerView]:
         probe = _probe(net, feed, seed, number)
         near = mean_nearness(net, probe) if self.method.sees == "nearness" else {}
         rates = mean_rate(net, probe) if self.method.sees == "rate" else {}
@@ -173,7 +173,8 @@ class Structure:
             activity = Activity(*firing, float("nan"), 1.0, number + 1.0, number, kept)
             view = bridge.projection(layer, before, self.method.grain, synapse, neuron)
             views[layer.name] = LayerView(layer.spec.kind, view, activity, quota["units"], self.full[layer.name],
-                                          int(bridge.living(following).sum()), self.full_units[layer.name])
+                                          int(bridge.living(following).sum()), self.full_units[layer.name],
+                                          learned)
             before = layer
         return views
 

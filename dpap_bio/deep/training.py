@@ -35,6 +35,7 @@ class Learner:
     optimiser: torch.optim.AdamW
     structure: Structure
     full: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    learned: float = 0.0  # sum of the learning rates of the last epoch
 
 
 def lives(protocol, arm, seed: int, after: tuple[int, Mapping] | None = None,
@@ -97,13 +98,14 @@ def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) ->
     net.train()
     see = learner.structure.see(net)
     batches = batches_of(feed, form.batch)
-    total, right, seen = 0.0, 0, 0
+    total, right, seen, learner.learned = 0.0, 0, 0, 0.0
     for k, (x, labels) in enumerate(feed.batches(form.batch, shift=protocol.data.shift, flip=protocol.data.flip,
                                                  seed=seed, epoch=number, encoding=net.model.encoding)):
         lr = optimiser.learning_rate(number + k / batches, epochs=protocol.epochs, schedule=form.schedule, lr=p.lr,
                                      lr_start=p.lr_start, lr_end=p.lr_end, warm_up=p.warm_up)
         for group in learner.optimiser.param_groups:
             group["lr"] = lr
+        learner.learned += lr
         learner.optimiser.zero_grad(set_to_none=True)
         out = net(_encoded(net, x, seed, number, k), see)
         loss = _loss(out, labels, form.loss)

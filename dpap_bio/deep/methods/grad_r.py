@@ -4,8 +4,8 @@ w = s relu(strength): the gradient moves the strength also while it is negative,
 A Laplacian prior of centre mu = ln(2 (1 - p)) / alpha pulls strengths towards it, p the share that is to be absent; it
 promises p only where the data say nothing.
 The paper's: signs, strengths, gradient and prior. The reference code's: the prior moves a strength by alpha times the
-learning rate at every step, outside of Adam's moments. Ours: it does so once an epoch, by `prior_pull`, which stands
-for alpha times the sum of the epoch's learning rates; a unit that nothing reaches is silent for good; the classifier is
+learning rate at every step, outside of Adam's moments. Ours: it does so once an epoch, by alpha times the sum of the
+epoch's learning rates, so that it fades with them; a unit that nothing reaches is silent for good; the classifier is
 left alone; weight decay, 0 in the reference code, is the protocol's.
 """
 
@@ -36,7 +36,8 @@ def _step(layers, p, rng):
         xp = array_namespace(syn.w)
         sign = xp.where(syn.above == 0, xp.ones_like(syn.w), -xp.ones_like(syn.w))
         strength = sign * syn.w
-        found[name] = view.projection.replace(w=sign * (strength - p.prior_pull * xp.sign(strength - centre)))
+        strength = strength - p.prior_alpha * view.learned * xp.sign(strength - centre)
+        found[name] = view.projection.replace(w=sign * strength)
     return found
 
 
@@ -51,4 +52,4 @@ def _below(w):
 
 GRAD_R = Method(_step, start=lambda layers, p, rng: {}, synapse={"above": _above, "below": _below}, grain="weight",
                 final=False, latent=True,
-                needs={"final_sparsity": "1", "prior_alpha": "1", "prior_pull": "1"})
+                needs={"final_sparsity": "1", "prior_alpha": "1"})

@@ -23,6 +23,7 @@ class LayerView:
     full         synapses of the layer at birth
     targets      living units of the layer after it, the classifier included
     full_units   units of the layer at birth
+    learned      sum of the learning rates of the epoch's steps
     """
 
     kind: str
@@ -32,6 +33,7 @@ class LayerView:
     full: int = 0
     targets: int = 1
     full_units: int = 0
+    learned: float = 0.0
 
 
 Step = Callable[[Mapping[str, LayerView], SimpleNamespace, np.random.Generator], Mapping[str, Projection]]
