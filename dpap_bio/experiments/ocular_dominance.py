@@ -70,7 +70,7 @@ def _run(p, rng):
     quiet = np.zeros(cells)
     both = np.ones((cells, 2), bool)
     w, theta, kept = rear(w, np.zeros(cells), int(p.steps_normal), both, quiet, p, rng, every=every)
-    normal = kept[-len(kept) // 4 :].max(axis=3).mean(axis=0)  # responses fluctuate: mean of the last quarter
+    normal = _end(kept.max(axis=3))
     n = len(p.noise) * cells  # one eye closed, then both closed, all side by side
     open_ = np.repeat([[False, True], [False, False]], n, axis=0)
     start = np.tile(w, (2 * len(p.noise), 1, 1)), np.tile(theta, 2 * len(p.noise)), int(p.steps)
@@ -97,6 +97,11 @@ def _course(kept, normal, n_noise):
     return np.moveaxis(share.mean(axis=2), 0, 1)
 
 
+def _end(course):
+    """Mean over the last quarter of a record (its first axis): a cell that sees patterns goes on fluctuating."""
+    return course[-max(1, len(course) // 4) :].mean(axis=0)
+
+
 def _given(p, normal, courses, at):
     monocular, binocular, reverse = courses["monocular"], courses["binocular"], courses["reverse"]
     half = np.array([half_time(course[:, 0], p.every)[0] for course in monocular])
@@ -110,11 +115,11 @@ def _given(p, normal, courses, at):
         "reverse_left": reverse[:, 0], "reverse_right": reverse[:, 1],
         "response_normal": left + right,
         "index_normal": np.mean((normal[:, 1] - normal[:, 0]) / normal.sum(axis=1)),
-        "left_after_monocular": monocular[first, -1, 0], "right_after_monocular": monocular[first, -1, 1],
+        "left_after_monocular": _end(monocular[first])[0], "right_after_monocular": _end(monocular[first])[1],
         "binocular_over_monocular": half_binocular[at] / half[at],
         "slowing": np.max(half[1:] / half[:-1]),
         "both_after_binocular_low": binocular[first, -1].mean(), "both_after_binocular": binocular[at, -1].mean(),
-        "left_after_reverse": reverse[-1, 0], "right_after_reverse": reverse[-1, 1],
+        "left_after_reverse": _end(reverse)[0], "right_after_reverse": _end(reverse)[1],
     }  # fmt: skip
 
 
