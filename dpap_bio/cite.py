@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -158,5 +159,10 @@ def keys_in(source: str) -> list[str]:
 
 
 def _plain(value: str) -> str:
-    return value.replace(r"{\"u}", "\N{LATIN SMALL LETTER U WITH DIAERESIS}").replace(r"\&", "&").translate(
-        str.maketrans("", "", "{}"))
+    """A field of BibTeX as text: accents composed, braces gone."""
+    value = re.sub(r"\\([\"'`^~])\{?(\w)\}?", lambda m: unicodedata.normalize("NFC", m[2] + _ACCENTS[m[1]]), value)
+    return value.replace(r"\&", "&").translate(str.maketrans("", "", "{}"))
+
+
+_ACCENTS = {'"': "\N{COMBINING DIAERESIS}", "'": "\N{COMBINING ACUTE ACCENT}", "`": "\N{COMBINING GRAVE ACCENT}",
+            "^": "\N{COMBINING CIRCUMFLEX ACCENT}", "~": "\N{COMBINING TILDE}"}

@@ -76,7 +76,7 @@ def kind(schema: object) -> Kind:
     Raises
         ValueError   it names none
     """
-    if schema not in _PLACES:
+    if not isinstance(schema, str) or schema not in _PLACES:
         known = ", ".join(_PLACES)
         raise ValueError(f"schema: found {schema!r}, that of a protocol is wanted{did_you_mean(str(schema), _PLACES)}: "
                          f"{known}")

@@ -160,7 +160,8 @@ def check(measure: str, args: Mapping[str, Any], protocol, model) -> None:
         ValueError       one sentence: what was found, what was wanted
     """
     if measure not in MEASURES:
-        raise ValueError(f"there is no measure {measure!r}{_near(measure, MEASURES)}; there are {', '.join(MEASURES)}")
+        near = _near(measure, MEASURES) or f"; there are {', '.join(MEASURES)}"
+        raise ValueError(f"there is no measure {measure!r}{near}")
     if MEASURES[measure].kind != protocol.kind:
         fitting = ", ".join(n for n, m in MEASURES.items() if m.kind == protocol.kind)
         raise ValueError(f"{measure} measures {_a(MEASURES[measure].kind)}, this is {_a(protocol.kind)}; "

@@ -30,6 +30,7 @@ def lived(name, library):
         "score": rng.random(12),
         "reserve": rng.normal(size=12),
         "spine": rng.random(12) + 0.9,
+        "gain": rng.random(12) + 0.5,
     }
     target = {c: np.full(4, float(start) if not isinstance(start, str) else 1.5) for c, start in rule.neuron.items()}
     target |= {"density": rng.random(4), "reserve_neuron": rng.normal(size=4)}
