@@ -39,7 +39,8 @@ def main(run, out):
     left = {n: _left(run, "main", n)[1][-1] for n in names}
     return ("Above: synapses of either eye that are alive, with DPAP's pruning (lines) and as many pruned by chance "
             "(dotted). Below: the left eye's share of the weight its cells receive. Shaded: normal rearing; afterwards "
-            "both eyes are open, the left one is closed, or both are. " + figures.seeds_said(read.seeds(run, "main")) + "."), (
+            "both eyes are open, the left one is closed, or both are. "
+            + figures.seeds_said(read.seeds(run, "main")) + "."), (
             "The left eye's share of the weight ends at " + ", ".join(f"{v:.2f} ({n})" for n, v in left.items()) + ".")
 
 

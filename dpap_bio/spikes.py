@@ -84,7 +84,7 @@ def draw(n_neurons, n_steps, p, rng, share=None):
 def merge(step, neuron, n_neurons):
     """Sort spikes by (step, neuron) and keep one of those that share a neuron and a step."""
     key = np.asarray(step, np.int64) * n_neurons + neuron
-    key.sort(kind="stable")  # what comes here is mostly in order; np.unique would hash it, which takes ten times as long
+    key.sort(kind="stable")  # what comes here is mostly in order; np.unique would hash it, ten times slower
     fresh = np.append(True, key[1:] != key[:-1])[: key.size]
     return np.divmod(key[fresh], n_neurons)
 
