@@ -98,7 +98,7 @@ def _course(kept, normal, n_noise):
 
 
 def _end(course):
-    """Mean over the last quarter of a record (its first axis): a cell that sees patterns goes on fluctuating."""
+    """Mean over the last quarter of a record (its first axis): an open eye's response goes on fluctuating."""
     return course[-max(1, len(course) // 4) :].mean(axis=0)
 
 
@@ -115,11 +115,11 @@ def _given(p, normal, courses, at):
         "reverse_left": reverse[:, 0], "reverse_right": reverse[:, 1],
         "response_normal": left + right,
         "index_normal": np.mean((normal[:, 1] - normal[:, 0]) / normal.sum(axis=1)),
-        "left_after_monocular": _end(monocular[first])[0], "right_after_monocular": _end(monocular[first])[1],
+        "left_after_monocular": monocular[first, -1, 0], "right_after_monocular": _end(monocular[first])[1],
         "binocular_over_monocular": half_binocular[at] / half[at],
         "slowing": np.max(half[1:] / half[:-1]),
         "both_after_binocular_low": binocular[first, -1].mean(), "both_after_binocular": binocular[at, -1].mean(),
-        "left_after_reverse": _end(reverse)[0], "right_after_reverse": _end(reverse)[1],
+        "left_after_reverse": _end(reverse)[0], "right_after_reverse": reverse[-1, 1],
     }  # fmt: skip
 
 
