@@ -92,8 +92,8 @@ def run(
 
     with watching() as (say, progress):
         say(f"{protocol} ({request.size}) -> {out}; stop it when you like, `dpap resume {out}` goes on")
-        runs.start(request, out, jobs=jobs, say=say, progress=progress)
-    return _print_verdicts(out)
+        verdicts = runs.start(request, out, jobs=jobs, say=say, progress=progress)
+    return _print_verdicts(out, verdicts)
 
 
 @app.command()
@@ -104,14 +104,16 @@ def resume(folder: RunFolder,
     from dpap_bio.progress import watching
 
     with watching() as (say, progress):
-        runs.resume(folder, jobs=jobs, say=say, progress=progress)
-    return _print_verdicts(folder)
+        verdicts = runs.resume(folder, jobs=jobs, say=say, progress=progress)
+    return _print_verdicts(folder, verdicts)
 
 
 @app.command()
 def judge(folder: RunFolder, as_json: Json = False) -> int:
     """Each criterion of a run with its value, its bounds and its verdict; exit 1 unless all passed."""
-    return _print_verdicts(folder, as_json)
+    from dpap_bio import judge as judging
+
+    return _print_verdicts(folder, judging.verdicts(asked.results_of(folder)), as_json)
 
 
 @app.command()
@@ -223,10 +225,9 @@ def bench(as_json: Json = False) -> int:
     return 0
 
 
-def _print_verdicts(folder: Path, as_json: bool = False) -> int:
+def _print_verdicts(folder: Path, verdicts: list, as_json: bool = False) -> int:
     from dpap_bio import judge
 
-    verdicts = judge.verdicts(asked.results_of(folder))
     print(json.dumps([v.as_dict() for v in verdicts], indent=1) if as_json else judge.table(verdicts))
     if not as_json and (folder / "report.html").exists():
         print(f"report: {folder / 'report.html'}")
