@@ -80,20 +80,11 @@ def folder(lived, tmp_path):
 # -- starting ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["-m", "dpap_bio.cli", "--help"], ["-c", "import dpap_bio"]])
-def test_it_starts_within_half_a_second(words):
-    times = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        subprocess.run([sys.executable, *words], check=True, capture_output=True)
-        times.append(time.perf_counter() - begun)
-    assert min(times) < 0.5
-
-
 def test_neither_the_package_nor_the_help_loads_a_simulator():
     code = """
 import sys, dpap_bio, dpap_bio.commands
-print([m for m in ("brian2", "torch", "sklearn", "matplotlib", "xarray", "pydantic", "sympy") if m in sys.modules])"""
+heavy = ("brian2", "torch", "sklearn", "matplotlib", "xarray", "pandas", "scipy", "pydantic", "sympy")
+print([m for m in heavy if m in sys.modules])"""
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert said.stdout.strip() == "[]"
 
