@@ -80,6 +80,9 @@ def run(
     from dpap_bio import estimate as estimates
     from dpap_bio import runs
 
+    for option, value, default in (("--backend", backend, "runtime"), ("--target", target, "auto")):
+        if value != default:
+            asked.check_development(protocol, f"{option} {value}")
     request = asked.request(protocol, "quick" if quick else size, set_, seed, backend, target, model)
     if estimate:
         print(estimates.text(request, jobs))
