@@ -234,7 +234,7 @@ def test_explain_refuses_what_the_run_has_not(words, says, folder, mistaken):
     (["run", "TINY", "--seed", "1", "--seed", "1"], "seeds: found [1, 1], each is run once"),
     (["run", "TINY", "--backend", "nest"], "there is no backend 'nest': there are runtime"),
     (["run", "TINY", "--target", "java"], "backend runtime has no target 'java'"),
-    (["run", "dpap_digits", "--backend", "genn"], "dpap_digits is of kind training; only a development takes --backend"),
+    (["run", "dpap_digits", "--backend", "genn"], "is of kind training; only a development takes --backend"),
     (["run", "spine_turnover", "--target", "numpy"], "of kind experiment; only a development takes --target"),
     (["run", "TINY", "--jobs", "0"], "--jobs"),
     (["run", "TINY", "--set", "input.size=90000", "--set", "cell.size=90000"], "of memory and"),
