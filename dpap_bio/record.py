@@ -43,8 +43,8 @@ def at_birth(model: Model, network: Network) -> dict:
     none = {n: {"id": np.empty(0, np.int64), "w": np.empty(0)} for n in network.synapses}
     changes = {"births": births, "deaths": none, "neuron_deaths": {n: np.empty(0, np.int64) for n in network.neurons}}
     sizes = {n: t.id for n, t in network.neurons.items()}
-    return {"epoch": -1, "age": 0.0, "stage": "birth", **changes, "neurons": sizes, "snapshot": snapshot(model, network),
-            "summary": summary(model, network, {}, network, 1.0, changes)}
+    return {"epoch": -1, "age": 0.0, "stage": "birth", **changes, "neurons": sizes,
+            "snapshot": snapshot(model, network), "summary": summary(model, network, {}, network, 1.0, changes)}
 
 
 def summary(model: Model, network: Network, fired, lived: Network, seconds: float, changes) -> dict[str, float]:
