@@ -37,7 +37,7 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
     Arguments
         model     what the network is made of
         network   its state at step `network.step`
-        stimuli   stimulated population -> the spikes of its neurons, n_steps long
+        stimuli   stimulated population -> the spikes of its neurons, n_steps long; one left out is silent
         n_steps   int, step          > 0
         target    "numpy" or "cython"
         learning  bool               False freezes everything that a model multiplies by `learning`

@@ -123,7 +123,8 @@ def judge(folder: RunFolder, as_json: Json = False) -> int:
 def validate(
     names: Annotated[list[str] | None, typer.Argument(help="Protocols; default those that check a rule.")] = None,
     size: Annotated[str, typer.Option(help="quick or full.")] = "quick",
-    backend: Annotated[str, typer.Option(help="Who simulates: see `dpap list`.")] = "runtime",
+    backend: Annotated[str | None, typer.Option(help="Who simulates: see `dpap list`; default cpp_standalone where "
+                                                     "there is a C++ compiler, else runtime.")] = None,
     target: Annotated[str, typer.Option(help="How it generates code: see docs/backends.md.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="Folder for the runs; one begun there goes on.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Developments side by side; default one a core.", min=1)] = None,
@@ -133,9 +134,10 @@ def validate(
 
     A protocol whose data are not on this machine is left out, saying so.
     """
-    from dpap_bio import runs, validate
+    from dpap_bio import backends, runs, validate
     from dpap_bio.progress import watching
 
+    backend = backend or (backends.fastest() if target == "auto" else "runtime")
     requests = [asked.request(name, size, None, None, backend, target) for name in names or validate.names()]
     folder = out or runs.new_folder(Path("runs"), f"validate-{size}")
     with watching() as (say, _):
