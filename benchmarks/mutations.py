@@ -72,9 +72,7 @@ def mutants(text: str) -> Iterator[tuple[str, str]]:
                     yield f"order: {second} before {_name(first)}", _earlier(text, first, second)
     for name, parameter in content.get("parameters", {}).items():
         if units.dimension_of(parameter["unit"]) == "time":
-            old = re.search(rf"\[parameters\.{name}\]\nvalue  = (.*)\n", text)
-            new = f"{parameter['value'] * STRETCH:.10g}"
-            yield f"time: {name} = {new} {parameter['unit']}", text[: old.start(1)] + new + text[old.end(1) :]
+            yield f"time: {name} longer by 20 %", _longer(text, content, name)
 
 
 def _other_signs(line: str) -> Iterator[str]:
@@ -90,6 +88,15 @@ def _earlier(text: str, first: str, second: str) -> str:
     at = text.index(first)
     later = text.index(f"{second}\n", at + len(first))
     return text[:at] + f"{second}\n" + text[at:later] + text[later + len(second) + 1 :]
+
+
+def _longer(text: str, content: dict, name: str) -> str:
+    """The text with a time constant longer wherever it is read: its value may be one that the model gives."""
+    for part, keys in PARTS.items():
+        for code in (content.get(part, {}).get(key, "") for key in keys):
+            if code:
+                text = text.replace(code, re.sub(rf"\b{name}\b", f"({STRETCH} * {name})", code))
+    return text
 
 
 def _name(line: str) -> str:

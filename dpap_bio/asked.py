@@ -8,8 +8,10 @@ _STANDS_FOR = {"protocol": "protocol", "experiment": "protocol", "training": "pr
                "deep-model": "model"}  # by the word in a file's schema
 
 
-def request(protocol, size, set_, seeds, backend, target, model=None):
+def request(protocol, size, set_, seeds, backend, target, model=None, without_data=False):
+    """A checked request; `without_data` lets one pass whose recorded data are not on this machine."""
     from dpap_bio.backends import BACKENDS
+    from dpap_bio.datasets_files import DataMissing
     from dpap_bio.runs import Request
 
     if backend not in BACKENDS:
@@ -23,7 +25,11 @@ def request(protocol, size, set_, seeds, backend, target, model=None):
     if model is not None:
         model = _model_for(protocol, model)
     request = Request(protocol, size, overrides(set_), tuple(seeds or ()), backend, target, model)
-    request.load()
+    try:
+        request.load()
+    except DataMissing:
+        if not without_data:
+            raise
     return request
 
 

@@ -138,7 +138,8 @@ def validate(
     from dpap_bio.progress import watching
 
     backend = backend or (backends.fastest() if target == "auto" else "runtime")
-    requests = [asked.request(name, size, None, None, backend, target) for name in names or validate.names()]
+    requests = [asked.request(name, size, None, None, backend, target, without_data=True)
+                for name in names or validate.names()]
     folder = out or runs.new_folder(Path("runs"), f"validate-{size}")
     with watching() as (say, _):
         say(f"{len(requests)} protocols ({size}) -> {folder}")

@@ -47,6 +47,10 @@ _BY_HAND = {
 }
 
 
+class DataMissing(FileNotFoundError):
+    """Recorded data are not on this machine; all else may be in order."""
+
+
 def find(name, download=False):
     """The folder of a dataset, or the file of a recording, by name: in DPAP_DATA, then in the cache of downloads.
 
@@ -57,7 +61,7 @@ def find(name, download=False):
     Returns
         Path                a folder, or an .h5 file
     Raises
-        FileNotFoundError   what was looked for, where, and what to do
+        DataMissing         what was looked for, where, and what to do
         ValueError          the name is a path
     """
     if not re.fullmatch(r"\w[\w.+-]*", name):
@@ -70,7 +74,7 @@ def find(name, download=False):
     places = " and ".join(str(root) for root in roots())
     told = "" if os.environ.get("DPAP_DATA") else " (DPAP_DATA is not set)"
     todo = f'call find("{name}", download=True)' if name in _FILES else _BY_HAND.get(name, "fetch it by hand")
-    raise FileNotFoundError(f"{name}: no such dataset or recording in {places}{told}; {todo}, "
+    raise DataMissing(f"{name}: no such dataset or recording in {places}{told}; {todo}, "
                             "or set DPAP_DATA to the folder that holds it")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from dpap_bio.complaint import did_you_mean
 from dpap_bio.datasets_events import events, nmnist
-from dpap_bio.datasets_files import find
+from dpap_bio.datasets_files import DataMissing, find
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def event_frames(name: str, part: str, steps: int) -> tuple[np.ndarray, np.ndarr
     Returns
         (n, steps, channels, height, width) uint8, (n,) int64
     Raises
-        FileNotFoundError   the data are not on this machine
+        DataMissing         the data are not on this machine
         ValueError          no such set or part, or a damaged file
     """
     if name not in SOURCES:
@@ -84,7 +84,7 @@ def _dvs_gesture(part: str):
     folder = find("dvs_gesture") / f"ibmGesture{part.capitalize()}"
     paths = sorted(folder.glob("user*/*.npy"))
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no user*/*.npy; unpack ibmGesture{part.capitalize()}.tar.gz there")
+        raise DataMissing(f"{folder} holds no user*/*.npy; unpack ibmGesture{part.capitalize()}.tar.gz there")
     for path in paths:
         table = _array(path)
         yield tuple(table[:, k].astype(np.int64) for k in range(3)) + (table[:, 3],), int(path.stem)
@@ -114,7 +114,7 @@ def _shd(part: str):
 
     path = find("shd") / f"shd_{part}.h5"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; unpack shd_{part}.h5.zip there")
+        raise DataMissing(f"{path} does not exist; unpack shd_{part}.h5.zip there")
     try:
         with h5py.File(path) as file:
             for times, units, label in zip(file["spikes/times"], file["spikes/units"], file["labels"], strict=True):
@@ -129,11 +129,11 @@ def _cifar10_dvs(part: str):
     folder = find("cifar10_dvs")
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.aedat4")))
     if not classes:
-        raise FileNotFoundError(f"{folder} holds no <class>/*.aedat4; unpack CIFAR10DVS.zip there")
+        raise DataMissing(f"{folder} holds no <class>/*.aedat4; unpack CIFAR10DVS.zip there")
     try:
         import aedat
     except ImportError:
-        raise FileNotFoundError("CIFAR10-DVS is read by the package aedat: pip install aedat") from None
+        raise DataMissing("CIFAR10-DVS is read by the package aedat: pip install aedat") from None
     for label, place in enumerate(classes):
         paths = sorted(place.glob("*.aedat4"), key=lambda p: (len(p.stem), p.stem))
         cut = len(paths) * 9 // 10

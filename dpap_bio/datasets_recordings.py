@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dpap_bio.datasets_files import find
+from dpap_bio.datasets_files import DataMissing, find
 
 _MOST = 100_000_000    # spikes: ten times what the largest such file holds; a damaged header may say anything
 
@@ -43,7 +43,7 @@ def recording(name):
     Returns
         Recording
     Raises
-        FileNotFoundError   there is no such file
+        DataMissing         there is no such file
         ValueError          the file is damaged or of another kind, in one sentence naming it
     Source
         eglen2014: `spikes` (s, unit after unit), `sCount` spikes a unit, `epos` (um, 2 x units), `meta/age` (days)
@@ -60,13 +60,13 @@ def recordings(study):
     Returns
         list of (str, float)          name for `recording`, and age in days, nan where unknown
     Raises
-        FileNotFoundError             no such folder, or no .h5 file in it
+        DataMissing                   no such folder, or no .h5 file in it
         ValueError                    a file is damaged
     """
     folder = find(study)
     files = sorted(folder.rglob("*.h5")) if folder.is_dir() else []
     if not files:
-        raise FileNotFoundError(f"{folder} holds no .h5 recordings")
+        raise DataMissing(f"{folder} holds no .h5 recordings")
     aged = [(path.stem, _open(path, lambda file, path=path: _age(file, path))) for path in files]
     return sorted(aged, key=lambda row: (row[1] != row[1], row[1], row[0]))
 
@@ -77,7 +77,7 @@ def _file(name):
     if path.is_dir():
         raise ValueError(f"{name} is a folder of recordings; name one of them, recordings({str(name)!r}) lists them")
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+        raise DataMissing(f"{path} does not exist")
     return path
 
 

@@ -67,6 +67,8 @@ class Verdict:
         unit = _unit(self.unit)
         if not self.sem > 1e-9 * abs(self.value):
             return f"{self.value:.3g}{unit}"
+        if abs(self.value) < 1e-6:
+            return f"{self.value:.2g} \N{PLUS-MINUS SIGN} {self.sem:.2g}{unit}"
         digits = max(0, 1 - math.floor(math.log10(self.sem)))
         return f"{self.value:.{digits}f} \N{PLUS-MINUS SIGN} {self.sem:.{digits}f}{unit}"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dpap_bio import cite, judge, library, report, results, runs, store
 from dpap_bio.atomic import write_text_atomically
+from dpap_bio.datasets_files import DataMissing
 from dpap_bio.judge import Verdict
 from dpap_bio.living import Request
 from dpap_bio.pool import develop_all
@@ -78,13 +79,13 @@ def validate(requests: Sequence[Request], out: Path, *, jobs: int | None = None,
                         begun.append(runs.reopen(folder))
                 else:
                     begun.append(runs.begin(request, folder))
-            except FileNotFoundError as error:
+            except DataMissing as error:
                 done[folder] = Validated(Path(request.protocol).stem, "", folder, problem=str(error), skipped=True)
         if begun:
             develop_all(begun, jobs or os.cpu_count() or 1, say, lambda p: None, conclude=_conclude)
         for run in begun:
             if run.error is not None:
-                skipped = isinstance(run.error, FileNotFoundError)
+                skipped = isinstance(run.error, DataMissing)
                 done[run.out] = Validated(run.protocol.name, run.protocol.title, run.out, problem=str(run.error),
                                           skipped=skipped, size=run.protocol.size)
     found = [done.get(folder) or _judged(folder) for folder in folders]
@@ -116,6 +117,8 @@ def table(found: Sequence[Validated]) -> str:
     said.append(f"{failing} of {len(controls)} controls fail as they must")
     if broken:
         said.append(f"{broken} protocols broke")
+    if left_out := sum(each.skipped for each in found):
+        said.append(f"{left_out} left out")
     return "\n".join([*lines, "", ", ".join(said)]).lstrip("\n")
 
 

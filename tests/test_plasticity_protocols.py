@@ -65,7 +65,7 @@ def test_mutants_are_many_and_all_different():
     for name in COVERED:
         text = library.find("mechanism", name).read_text()
         made = [changed for _, changed in mutants(text)]
-        assert len(made) >= 3
+        assert len(made) >= 2
         assert len({text, *made}) == len(made) + 1
 
 

@@ -1,6 +1,7 @@
 """`dpap validate`: every protocol in one pool, one table, one page; what breaks does not take the others with it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -13,8 +14,9 @@ from dpap_bio.kinds import kind_of
 pytestmark = pytest.mark.slow
 
 
-def dpap(*words, cwd):
-    return subprocess.run([sys.executable, "-m", "dpap_bio.cli", *words], cwd=cwd, text=True, capture_output=True)
+def dpap(*words, cwd, env=None):
+    return subprocess.run([sys.executable, "-m", "dpap_bio.cli", *words], cwd=cwd, text=True, capture_output=True,
+                          env=env)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,14 @@ def test_what_is_finished_is_judged_again_and_not_run_again(validated):
     assert (folder / "all" / "tiny" / "run.nc").stat().st_mtime_ns == before
     (only,) = json.loads(again.stdout)
     assert only["protocol"] == "tiny" and not only["failed"] and only["criteria"][0]["verdict"] == "passed"
+
+
+def test_a_protocol_whose_data_are_missing_is_left_out_and_one_that_does_not_exist_is_an_error(tmp_path):
+    bare = {n: v for n, v in os.environ.items() if n != "DPAP_DATA"} | {"XDG_CACHE_HOME": str(tmp_path)}
+    run = dpap("validate", "recorded_pairings", "--out", "bare", cwd=tmp_path, env=bare)
+    assert run.returncode == 0, run.stderr
+    assert "left out: plastyfire_biodata: no such dataset" in run.stdout and "1 left out" in run.stdout
+    assert dpap("validate", "recorded_pairing", cwd=tmp_path).returncode == 2
 
 
 def test_every_validation_protocol_has_a_quick_size_and_a_control_that_must_fail():
