@@ -25,7 +25,8 @@ from dpap_bio.atomic import atomic_path, write_text_atomically
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC",
          "-shared", "-w")
-_SOURCES = ("_standalone_code.py", "_standalone_source.py", "_standalone_interface.py", "standalone.hpp", "brian.py")
+_SOURCES = ("_standalone_code.py", "_standalone_source.py", "_standalone_neurons.py", "_standalone_interface.py",
+            "standalone.hpp", "brian.py")
 
 
 def compiler() -> list[str] | None:
