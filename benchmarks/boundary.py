@@ -45,7 +45,7 @@ def main():
         peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
         steps, rules = (median(r[k] for r in rows[1:]) for k in (0, 1))
         print(f"{backend:16} state in and out {steps:.3f} s, rules, deaths and births {rules:.3f} s, together "
-              f"{steps + rules:.3f} s; first epoch {sum(rows[0]):.1f} s; {peak / n:.0f} bytes more a synapse at the peak")
+              f"{steps + rules:.3f} s; first epoch {sum(rows[0]):.1f} s; {peak / n:.0f} bytes a synapse more at peak")
 
 
 def _boundary(m, network, advance, stage) -> tuple[float, float]:
