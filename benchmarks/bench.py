@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -17,8 +18,10 @@ from statistics import median
 import rivals
 import workload
 
-from dpap_bio import brian, newborn, standalone
+from dpap_bio import brian, newborn, protocol, standalone
 from dpap_bio._brian_load import has_compiler
+from dpap_bio.backends import BACKENDS
+from dpap_bio.development import develop
 
 SECONDS = 1.0  # simulated in a round
 OFF = 0.1  # rates may differ by so much, relative
@@ -55,7 +58,7 @@ def measure(folder: Path, neurons: int, inputs: int, kept: tuple[float, ...], ro
         shares[f"{share:g}"] = {"gain": gain, **_rounds(_thinned(folder, neurons, inputs, share, gain, steps), rounds)}
     for row in [*beside.values(), *(r for rows in shares.values() for n, r in rows.items() if n != "gain")]:
         row["rates agree"] = all(abs(a - b) <= OFF * b for a, b in zip(row["rates"], wanted, strict=True))
-    return {"case": case, "beside": beside, "kept": shares}
+    return {"case": case, "beside": beside, "kept": shares, "epochs per hour": _epochs()}
 
 
 # -- who is measured -----------------------------------------------------------------------------------------------
@@ -124,6 +127,19 @@ def _gain(folder: Path, n: int, k: int, network, share: float, steps: int, wante
     return gain
 
 
+def _epochs() -> dict[str, float]:
+    """Epochs of critical_period (full size) in an hour of processor time: a whole development with rules and probes."""
+    p, found = protocol.load("critical_period"), {}
+    for backend, target in (("cpp_standalone", "cpp"), ("runtime", "cython" if has_compiler() else "numpy")):
+        _say(f"critical_period on {backend}, {target}")
+        advance = BACKENDS[backend].open(target)
+        lived = develop(p, p.arms[0], p.seeds[0], advance)
+        next(lived), next(lived)  # birth, and the epoch that may compile
+        begun = time.process_time()
+        found[f"{backend}, {target}"] = sum(3600 for _ in lived) / (time.process_time() - begun)
+    return found
+
+
 # -- rounds and tables ---------------------------------------------------------------------------------------------
 
 
@@ -151,6 +167,8 @@ def table(found: dict) -> str:
         rows = {n: r for n, r in rows.items() if n != "gain"}
         lines += _lines(f"{float(share):.0%} of E to E kept", rows,
                         lambda name: first[name.replace("gated", "pruned")])
+    lines += ["\nepochs of critical_period (full) in an hour of processor time",
+              *(f"{name:44} {n:10.0f}" for name, n in found["epochs per hour"].items())]
     wrong = "! rates are not within 10 % of those of all synapses on cpp_standalone: not to be compared"
     return "\n".join(lines + ([wrong] if any(line.endswith("!") for line in lines) else []))
 
