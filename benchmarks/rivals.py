@@ -1,14 +1,15 @@
-"""Others that live workload W: stock Brian2 standalone, the hand-written limit, NEST. Each gives CPU s and rates.
+"""Who lives workload W: our backends, stock Brian2 standalone, the hand-written limit, simulators in other Pythons.
 
-NEST runs in a Python of its own: DPAP_NEST=/path/to/python (pip install nest-simulator==3.10.0).
+One round of each gives CPU s and wall s of the time loop alone, and the rates of E and I cells.
 """
 
+import contextlib
 import ctypes
 import json
 import os
 import re
 import subprocess
-import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,31 @@ PROJECTIONS = ("ee", "ei", "ie", "ii")  # the order in which limit.cpp takes the
 _LIMIT = ["dt", "tau_m", "v_rest", "v_th", "v_reset", "t_ref", "tau_syn", "tau_inh", "q_syn", "q_inh", "tau_plus",
           "tau_minus", "a_plus", "a_minus", "tau_rate", "tau_bcm", "rate_bcm", "eta_bcm", "tau_coincidence",
           "tau_spine", "spine_gain", "delay"]
+
+
+PEERS = (("NEST, STDP only", "DPAP_NEST", "nest_peer.py", "1"),  # name, who names its Python, script, arguments
+         ("NEST, STDP only, 2 threads", "DPAP_NEST", "nest_peer.py", "2"),
+         ("ANNarchy", "DPAP_ANNARCHY", "annarchy_peer.py"))
+
+
+def epoch(advance, m, network, steps: int, **how) -> dict:
+    """One epoch on one of our backends."""
+    (_, fired), times = _timed(lambda n: advance(m, network, {}, n, **how), 0, steps)
+    return {**times, "rates": _rates([len(fired[n][0]) for n in ("e", "i")], network, steps * m.dt)}
+
+
+def _timed(live, fewest: int, steps: int, clock=time.process_time):
+    """What `live(steps)` gives, and the times of its steps alone: less the cheaper of two epochs of the fewest steps.
+
+    State in, indices and state out are given on their own, as "boundary".
+    """
+    times = []
+    for n in (fewest, fewest, fewest + steps):
+        begun = clock(), time.perf_counter()
+        out = live(n)
+        times.append((clock() - begun[0], time.perf_counter() - begun[1]))
+    boundary = min(times[:2])
+    return out, {"cpu": times[2][0] - boundary[0], "wall": times[2][1] - boundary[1], "boundary": boundary[0]}
 
 
 class Limit:
@@ -31,7 +57,11 @@ class Limit:
         self.run_ = ctypes.CDLL(str(made)).limit_run
 
     def run(self, m, network, steps: int) -> dict:
-        """Live for `steps`; CPU s of its process are measured around the call by the caller."""
+        """Live for `steps`."""
+        counts, times = _timed(lambda n: self._live(m, network, n), 0, steps)
+        return {**times, "rates": _rates(counts, network, steps * m.dt)}
+
+    def _live(self, m, network, steps: int):
         owners = (*m.populations.values(), *m.projections.values())
         values = {n: p.si for owner in owners for n, p in owner.parameters.items()}
         values |= {n.removesuffix("_ee").removesuffix("_ie"): value for n, value in values.items()}
@@ -46,7 +76,7 @@ class Limit:
         pointers = [(ctypes.c_void_p * 4)(*(a.ctypes.data for a in each)) for each in arrays]
         at = [ctypes.c_void_p(a.ctypes.data) for a in (parameters, *v, n_syn, w, spine, counts)]
         self.run_(at[0], len(v[0]), len(v[1]), ctypes.c_int64(steps), at[1], at[2], at[3], *pointers, *at[4:])
-        return {"rates": _rates(counts, (len(v[0]), len(v[1])), steps * m.dt), "w": w, "spine": spine}
+        return counts
 
 
 class Brian2Standalone:
@@ -54,7 +84,7 @@ class Brian2Standalone:
 
     def __init__(self, folder: Path, m, network, steps: int):
         self.folder, self.seconds = folder, steps * m.dt
-        self.sizes = {n: len(table) for n, table in network.neurons.items()}
+        self.network = network
         if not (folder / "main").exists():
             self._build(m, network)
 
@@ -79,88 +109,86 @@ class Brian2Standalone:
     def run(self) -> dict:
         """One execution of the binary: CPU s of its time loop, loading left out."""
         (self.folder / "results").mkdir(exist_ok=True)
+        begun = time.perf_counter()
         done = subprocess.run(["./main"], cwd=self.folder, check=True, capture_output=True, text=True)
         counts = [sum(np.fromfile(next(self.folder.glob(f"results/_array_count_{n}_count*")), np.int32))
-                  for n in self.sizes]
-        return {"cpu": float(re.search(r"CPU ([\d.e+-]+)", done.stdout)[1]),
-                "rates": _rates(counts, self.sizes.values(), self.seconds)}
+                  for n in ("e", "i")]
+        return {"cpu": float(re.search(r"CPU ([\d.e+-]+)", done.stdout)[1]), "wall": time.perf_counter() - begun,
+                "rates": _rates(counts, self.network, self.seconds)}
 
 
-class Nest:
-    """NEST in a Python of its own that stays alive: the network is built once, each line asks for a span."""
+class Genn:
+    """Our genn backend (Brian2GeNN's code, -O3) in its own process; CPU s are those of all our children."""
 
-    def __init__(self, folder: Path, m, network):
-        path = folder / "nest.npz"
-        own = {n: m.projections["ee"].parameters[n].si for n in ("q_syn", "tau_plus", "tau_minus", "a_plus", "a_minus")}
-        cell = {n: p.si for n, p in m.populations["e"].parameters.items()}
+    def __init__(self, m, network, steps: int):
+        from dpap_bio.genn import Genn as Backend
+
+        self.advance, self.m, self.network, self.steps = Backend("cpu"), m, network, steps
+
+    def run(self) -> dict:
+        live = lambda n: self.advance(self.m, self.network, {}, n)  # noqa: E731
+        (_, fired), times = _timed(live, 1, self.steps, _children_cpu)  # GeNN takes no epoch of no steps
+        return {**times, "rates": _rates([len(fired[n][0]) for n in ("e", "i")], self.network, self.steps * self.m.dt)}
+
+    def close(self) -> None:
+        self.advance.close()
+
+
+class Peer:
+    """A simulator in a Python of its own that stays alive: the network is built once, each line asks for a span.
+
+    Arguments
+        python   command
+        script   a file beside this one: it gets the case, and further arguments
+    """
+
+    def __init__(self, python: str, script: str, folder: Path, m, network, *arguments: str):
+        path = folder / f"{Path(script).stem}.npz"
+        values = {n: p.si for owner in (*m.projections.values(), *m.populations.values())
+                  for n, p in owner.parameters.items()}
+        values |= {n.removesuffix("_ee").removesuffix("_ie"): value for n, value in values.items()}
+        values |= {n: p.si for n, p in m.projections["ee"].parameters.items()}
         columns = {f"{n}_{c}": network.synapses[n].columns[c] for n in PROJECTIONS for c in ("pre", "post", "w")}
         np.savez(path, **columns, v_e=network.neurons["e"].v, v_i=network.neurons["i"].v,
-                 given=json.dumps({**own, **cell, "dt": m.dt, "delay": m.projections["ee"].delay,
-                                   "q_inh": m.projections["ie"].parameters["q_inh"].si}))
-        self.process = subprocess.Popen([os.environ["DPAP_NEST"], __file__, str(path)], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                 given=json.dumps({**values, "dt": m.dt, "delay": m.projections["ee"].delay}))
+        self.log = (folder / f"{Path(script).stem}.log").open("w")
+        self.process = subprocess.Popen([python, str(Path(__file__).with_name(script)), str(path), *arguments],
+                                        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
         self.built = self._answer()
 
     def run(self, seconds: float) -> dict:
+        """Live on for a span; CPU s, and wall s, which count where there is more than one thread."""
+        begun = time.perf_counter()
         self.process.stdin.write(f"{seconds}\n")
         self.process.stdin.flush()
-        return self._answer()
+        return {**self._answer(), "wall": time.perf_counter() - begun}
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+        self.log.close()
 
     def _answer(self) -> dict:
         for line in self.process.stdout:
             if line.startswith("{"):
                 return json.loads(line)
-        raise SystemExit("NEST ended without an answer")
+        self.close()
+        raise ChildProcessError(f"{self.process.args[1]} ended without an answer; {self.log.name} says why")
 
 
-def _rates(counts, sizes, seconds: float) -> list[float]:
-    return [float(c / n / max(seconds, 1e-12)) for c, n in zip(counts, sizes, strict=True)]
+def _children_cpu() -> float:
+    """CPU s of the living processes that descend from this one, from /proc."""
+    parents, spent = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            parents[int(path.parent.name)], spent[int(path.parent.name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    ours, new = set(), {p for p, parent in parents.items() if parent == os.getpid()}
+    while new:
+        ours |= new
+        new = {p for p, parent in parents.items() if parent in ours} - ours
+    return sum(spent[p] for p in ours) / os.sysconf("SC_CLK_TCK")
 
 
-def _nest(path: str) -> None:
-    """Inside NEST's Python: STDP only, static synapses else; less work than W."""
-    import time
-
-    import nest
-
-    data = np.load(path)
-    p = json.loads(str(data["given"]))
-    nest.set_verbosity("M_ERROR")
-    nest.SetKernelStatus({"resolution": p["dt"] * 1e3, "local_num_threads": 1})
-    ms, mv, c_m = 1e3, 1e3, 200.0
-    common = {"C_m": c_m, "tau_m": p["tau_m"] * ms, "t_ref": p["t_ref"] * ms, "E_L": p["v_rest"] * mv,
-              "V_th": p["v_th"] * mv, "V_reset": p["v_reset"] * mv, "tau_syn_ex": 5.0, "tau_syn_in": 10.0}
-    cells = {"e": nest.Create("iaf_psc_exp", len(data["v_e"]), {**common, "tau_minus": p["tau_minus"] * ms}),
-             "i": nest.Create("iaf_psc_exp", len(data["v_i"]), common)}
-    unit = c_m / (p["tau_m"] * ms)  # pA for 1 mV in the membrane equation
-    for name, group in cells.items():
-        group.V_m = list(data[f"v_{name}"] * mv)
-    begun = time.process_time()
-    top = p["q_syn"] * mv * unit  # pA at w = 1
-    nest.CopyModel("stdp_synapse", "plastic", {"Wmax": top, "lambda": p["a_plus"], "alpha": p["a_minus"] / p["a_plus"],
-                                               "mu_plus": 0.0, "mu_minus": 0.0, "tau_plus": p["tau_plus"] * ms})
-    for name in PROJECTIONS:
-        pre, post = (np.array(cells[end].tolist())[data[f"{name}_{side}"]] for end, side in zip(name, ("pre", "post"),
-                                                                                               strict=True))
-        scale = p["q_syn"] if name[0] == "e" else -p["q_inh"]
-        nest.Connect(pre, post, "one_to_one", {
-            "synapse_model": "plastic" if name == "ee" else "static_synapse",
-            "weight": data[f"{name}_w"] * scale * mv * unit, "delay": np.full(len(pre), p["delay"] * ms)})
-    counters = {n: nest.Create("spike_recorder", params={"record_to": "memory"}) for n in cells}
-    for name, group in cells.items():
-        nest.Connect(group, counters[name])
-    nest.Simulate(1.0)
-    print(json.dumps({"build": time.process_time() - begun}), flush=True)
-    for line in sys.stdin:
-        seconds = float(line)
-        before = [c.n_events for c in counters.values()]
-        begun = time.process_time()
-        nest.Simulate(seconds * ms)
-        spent = time.process_time() - begun
-        counts = [c.n_events - b for c, b in zip(counters.values(), before, strict=True)]
-        rates = _rates(counts, [len(g) for g in cells.values()], seconds)
-        print(json.dumps({"cpu": spent, "rates": rates}), flush=True)
-
-
-if __name__ == "__main__":
-    _nest(sys.argv[1])
+def _rates(counts, network, seconds: float) -> list[float]:
+    return [float(c / len(network.neurons[n]) / max(seconds, 1e-12)) for n, c in zip(("e", "i"), counts, strict=True)]

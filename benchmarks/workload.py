@@ -27,7 +27,7 @@ start = {{ v = {{ uniform = ["v_reset", "v_th"] }} }}
 [projections.ee]
 from = "e"
 to = "e"
-mechanisms = ["current_synapse", "pair_stdp", "bcm", "spine"]
+mechanisms = ["{synapse}", "pair_stdp", "bcm", "spine"]
 delay = "1 ms"
 connect = {{ share = {share} }}
 start = {{ w = 0.5 }}
@@ -55,22 +55,46 @@ v_rest = {{ value = {v_rest}, unit = "mV", chosen = "drive: cells fire at 5 to 8
 q_syn = {{ value = {q_syn}, unit = "mV", chosen = "1.62 mV at 80 inputs and w = 0.5" }}
 q_inh = {{ value = {q_inh}, unit = "mV", chosen = "9 mV at 80 inputs" }}
 """
+_GATED = """
+schema = "dpap-mechanism/1"
+title  = "current_synapse with a gate: 0 silences a synapse, which is there and learns all the same"
+[synapse]
+equations = \"\"\"
+w : 1
+gate : 1
+\"\"\"
+on_pre = "g_post += gate * w * q_syn"
+[target]
+equations = "dg/dt = -g / tau_syn : volt"
+adds = { drive = "g" }
+[start]
+g = 0.0
+w = 1.0
+gate = 1.0
+[parameters]
+tau_syn = { value = 5.0, unit = "ms", chosen = "as current_synapse" }
+q_syn = { value = 1.62, unit = "mV", chosen = "as current_synapse" }
+"""
 REST = -46.0  # mV
+_Q_SYN, _Q_INH = 3.24, 9.0  # mV at 80 inputs
 
 
-def load(folder: Path, n: int, k: int, **set_) -> model.Model:
-    """The workload as a model; `set_` as in `model.load`."""
-    path = folder / "workload.toml"
-    n_e = n * 4 // 5
-    path.write_text(_MODEL.format(n_e=n_e, n_i=n - n_e, share=k / n, v_rest=REST, q_syn=3.24 * 80 / k,
-                                  q_inh=9.0 * 80 / k))
-    return model.load(str(path), set_=set_)
+def load(folder: Path, n: int, k: int, gain: float = 1.0, gated: bool = False) -> model.Model:
+    """The workload as a model; `gain` makes E to E synapses stronger, a gate can silence them one by one."""
+    path, n_e = folder / "workload.toml", n * 4 // 5
+    (folder / "gated_synapse.toml").write_text(_GATED)
+    synapse = "./gated_synapse.toml" if gated else "current_synapse"
+    path.write_text(_MODEL.format(n_e=n_e, n_i=n - n_e, share=k / n, v_rest=REST, q_syn=_Q_SYN * 80 / k,
+                                  q_inh=_Q_INH * 80 / k, synapse=synapse))
+    return model.load(str(path), set_={"ee.q_syn": gain * _Q_SYN * 80 / k})
 
 
-def pruned(network, kept: float):
-    """The network with that share of its E to E synapses, taken by chance."""
+def thinned(network, kept: float, gated: bool = False):
+    """The network with that share of its E to E synapses, taken by chance; the others removed, or silent."""
     table = network.synapses["ee"]
     alive = np.random.default_rng(7).random(len(table)) < kept
+    if gated:
+        return replace(network, synapses={**network.synapses, "ee": table.replace(gate=alive.astype(float))})
     return replace(network, synapses={**network.synapses, "ee": table.replace(alive=alive)}).compact()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dpap_bio._standalone_code import Code
 
 TYPES = {"float64": "double", "bool": "char", "int32": "int32_t", "int64": "int64_t"}
+HELD = TYPES | {"bool": "int64_t"}  # as long as the program runs
 CLOCK = {"_array_dpap_clock_t": ("double", "t"), "_array_dpap_clock_dt": ("double", "dt"),
           "_array_dpap_clock_timestep": ("int64_t", "step")}
 SYNAPTIC = ("_synaptic_pre", "_synaptic_post")
@@ -55,7 +56,7 @@ def interface(code: Code, given: Layout) -> Iterator[str]:
     yield "    World *w = new World; w->dt = dt; w->step = step; w->parameter = parameter; size_t _n = 0;"
     for group in code.groups:
         yield f"    _n = w->{group}.n = (size_t)*number++; w->{group}.last.resize(*number++);"
-        yield f"    w->{group}.condition.resize(_n);"
+        yield f"    w->{group}.all_rest();"
         for variable, dtype in given.columns[group]:
             kind = TYPES[dtype]
             yield (f"    {{ const {kind} *from = (const {kind} *)*array++; "

@@ -25,7 +25,8 @@ from dpap_bio.atomic import atomic_path, write_text_atomically
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC",
          "-shared", "-w")
-_SOURCES = ("_standalone_code.py", "_standalone_source.py", "_standalone_interface.py", "standalone.hpp", "brian.py")
+_SOURCES = ("_standalone_code.py", "_standalone_source.py", "_standalone_neurons.py", "_standalone_interface.py",
+            "standalone.hpp", "brian.py")
 
 
 def compiler() -> list[str] | None:
@@ -45,7 +46,7 @@ def cache_folder() -> Path:
 def key(structure: object) -> str:
     """A name for everything that the program is made from: the model's structure, our code, versions, the machine."""
     made_from = {"structure": structure, "flags": FLAGS, "own": _own_code(), "machine": _machine(),
-                 "versions": [version(n) for n in ("brian2", "numpy", "sympy")]}
+                 "versions": _versions()}
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -106,6 +107,11 @@ def _layout(stored: dict) -> Layout:
         tuple(tuple(p) for p in stored["parameters"]),
         {n: tuple(tuple(c) for c in columns) for n, columns in stored["columns"].items()}, tuple(stored["inputs"]),
         {n: tuple(variables) for n, variables in stored["fading"].items()})
+
+
+@cache
+def _versions() -> list[str]:
+    return [version(name) for name in ("brian2", "numpy", "sympy")]
 
 
 @cache

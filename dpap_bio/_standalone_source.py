@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from dpap_bio import _standalone_neurons as neurons
 from dpap_bio._standalone_code import Block, Code
-from dpap_bio._standalone_interface import CLOCK, SYNAPTIC, TYPES, Layout, interface
+from dpap_bio._standalone_interface import CLOCK, HELD, SYNAPTIC, Layout, interface
 
 HEADER = Path(__file__).with_name("standalone.hpp")
 AHEAD = 24  # incoming synapses that are fetched ahead of use: hides memory latency; other distances were not measured
@@ -14,9 +15,11 @@ AHEAD = 24  # incoming synapses that are fetched ahead of use: hides memory late
 
 def source(code: Code, given: Layout) -> str:
     """The program as text."""
-    blocks = [_block(k, block, code, given) for k, block in enumerate(code.blocks)]
+    joined = neurons.fused(code)
+    order = sorted(range(len(code.blocks)), key=lambda k: code.blocks[k].kind != "threshold")  # asked in state updates
+    blocks = [_block(k, code, given, joined) for k in order]
     return "\n".join([HEADER.read_text(encoding="utf-8"), *_world(code, given), *blocks,
-                      *_step(code, given), *interface(code, given)])
+                      *_step(code, given, joined), *interface(code, given)])
 
 
 # -- the world -----------------------------------------------------------------------------------------------------
@@ -28,24 +31,36 @@ def _world(code: Code, given: Layout) -> Iterator[str]:
     for group in code.groups:
         yield f"    dpap::Population {group};"
         for variable, dtype in given.columns[group]:
-            yield f"    std::vector<{TYPES[dtype]}> {group}__{variable};"
+            yield f"    dpap::Array<{HELD[dtype]}> {group}__{variable};"
     for name in code.synapses:
         yield f"    dpap::Synapses {name}; dpap::Rows {name}__rows;"
     yield "};\n"
 
 
-def _block(number: int, block: Block, code: Code, given: Layout) -> str:
+def _block(number: int, code: Code, given: Layout, joined: dict[int, int]) -> str:
     """One function: constants, views, Brian2's scalar statements, the loop over its vector statements."""
+    block = code.blocks[number]
     if block.kind == "spikes":
         return (f"static void block_{number}(World &_world) {{ // {block.name}\n"
                 f"    _world.{block.owner}.take_given(_world.k);\n}}\n")
-    lines = [f"namespace space_{number} {{", *block.support, "#undef _brian_pow", "#define _brian_pow dpap::power",
-             f"static void run(World &_world) {{ // {block.name}"]
-    body = [*_constants(block, given), *_views(block, given), "const size_t _vectorisation_idx = -1;",
-            "(void)_vectorisation_idx;", *block.scalar, *_LOOPS[block.kind](block, code, given)]
-    if block.kind == "synapses":
-        body = [*_nothing_to_do(block, code), *body]
-    return "\n".join([*lines, *("    " + line for line in body), "}", "}",
+    given_first = [*_constants(block, given), *_views(block, given), "const size_t _vectorisation_idx = -1;",
+                   "(void)_vectorisation_idx;", *block.scalar]
+    lines = [f"namespace space_{number} {{ // {block.name}", *block.support, "#undef _brian_pow",
+             "#define _brian_pow dpap::power"]
+    if block.kind == "threshold":
+        lines += ["static inline auto condition(World &_world) {", *given_first, *neurons.condition(block), "}",
+                  *neurons.spiked(block, code)]
+        body = neurons.threshold(block)
+    elif block.kind == "stateupdate" and block.owner in code.synapses:
+        body = [*given_first, *_synapses(block, given)]
+    elif block.kind == "stateupdate":
+        thresholds = [k for k, update in joined.items() if update == number]
+        body = [*given_first, *neurons.update(block, *thresholds or [None])]
+    elif block.kind == "reset":
+        body = [*given_first, *neurons.reset(block)]
+    else:
+        body = [*_nothing_to_do(block, code, given), *given_first, *_events(block, code, given)]
+    return "\n".join([*lines, "static void run(World &_world) {", *("    " + line for line in body), "}", "}",
                       f"static void block_{number}(World &_world) {{ space_{number}::run(_world); }}\n"])
 
 
@@ -69,7 +84,8 @@ def _views(block: Block, given: Layout) -> Iterator[str]:
             if array.variable not in SYNAPTIC:
                 yield _synaptic_view(pointer, array, given)
         elif array.variable != "_spikespace":
-            yield f"{TYPES[array.dtype]} *__restrict const {pointer} = _world.{array.owner}__{array.variable}.data();"
+            restrict = "__restrict " if block.kind == "synapses" else ""  # a threshold may look on within an update
+            yield f"{HELD[array.dtype]} *{restrict}const {pointer} = _world.{array.owner}__{array.variable}.data();"
 
 
 def _synaptic_view(pointer: str, array, given: Layout) -> str:
@@ -87,37 +103,11 @@ def _synaptic_view(pointer: str, array, given: Layout) -> str:
 # -- loops ---------------------------------------------------------------------------------------------------------
 
 
-def _all(block: Block, code: Code, given: Layout) -> Iterator[str]:
-    """Every neuron, or every synapse."""
+def _synapses(block: Block, given: Layout) -> Iterator[str]:
+    """Every synapse."""
     yield f"const size_t _n = _world.{block.owner}.n;"
-    if block.owner not in code.synapses:
-        yield "#pragma GCC ivdep  // a neuron reads and writes its own values only"
     yield "for (size_t _idx = 0; _idx < _n; _idx++) {"
-    if block.owner in code.synapses:
-        yield from _ends(block, f"_world.{block.owner}.pre[_idx]", f"_world.{block.owner}.post[_idx]")
-    yield from _body(block)
-
-
-def _threshold(block: Block, code: Code, given: Layout) -> Iterator[str]:
-    """Conditions first, for all neurons at once; then those that spike, in order."""
-    yield f"const size_t _n = _world.{block.owner}.n;"
-    yield f"char *__restrict const _met = _world.{block.owner}.condition.data();"
-    yield "#pragma GCC ivdep"
-    yield "for (size_t _idx = 0; _idx < _n; _idx++) {"
-    yield from ("    " + line for line in block.vector)
-    yield "    _met[_idx] = _cond; }"
-    yield f"std::vector<int32_t> &_spikes = _world.{block.owner}.at(_world.k); _spikes.clear();"
-    yield "for (size_t _idx = 0; _idx < _n; _idx++) if (_met[_idx]) {"
-    yield "    _spikes.push_back((int32_t)_idx);"
-    if block.refractory:
-        yield f"    _world.{block.owner}__not_refractory[_idx] = false;"
-        yield f"    _world.{block.owner}__lastspike[_idx] = _world.t;"
-    yield "}"
-    yield f"_world.{block.owner}.record(_world.k);"
-
-
-def _reset(block: Block, code: Code, given: Layout) -> Iterator[str]:
-    yield f"for (const size_t _idx : _world.{block.owner}.at(_world.k)) {{"
+    yield from _ends(block, f"_world.{block.owner}.pre[_idx]", f"_world.{block.owner}.post[_idx]")
     yield from _body(block)
 
 
@@ -145,17 +135,17 @@ def _events(block: Block, code: Code, given: Layout) -> Iterator[str]:
     yield from _body(block)
 
 
-def _nothing_to_do(block: Block, code: Code) -> Iterator[str]:
+def _nothing_to_do(block: Block, code: Code, given: Layout) -> Iterator[str]:
     source, target = code.synapses[block.owner]
     if block.side == "post":
         yield f"if (_world.{target}.at(_world.k).empty()) return;"
         return
+    if block.owner.startswith("projection_"):
+        yield (f"dpap::fetch_due(_world.{block.owner}, _world.{block.owner}__rows, {len(given.columns[block.owner])}, "
+               f"_world.{source}, _world.k + 1);")
     due = f"_world.{block.owner}.delay"
     yield (f"if (_world.k >= _world.{block.owner}.slots && (_world.k < {due} || "
            f"_world.{source}.at(_world.k - {due}).empty())) return;")
-
-
-_LOOPS = {"stateupdate": _all, "threshold": _threshold, "reset": _reset, "synapses": _events}
 
 
 def _ends(block: Block, pre: str, post: str) -> Iterator[str]:
@@ -175,12 +165,12 @@ def _body(block: Block) -> Iterator[str]:
 
 # -- steps ---------------------------------------------------------------------------------------------------------
 
-def _step(code: Code, given: Layout) -> Iterator[str]:
+def _step(code: Code, given: Layout, joined: dict[int, int]) -> Iterator[str]:
     yield "extern \"C\" void dpap_run(World *world, int64_t steps) {"
     yield "    World &_world = *world; dpap::FlushTiny _flush;"
     yield "    for (int64_t _s = 0; _s < steps; _s++) {"
     yield "        _world.t = _world.step * _world.dt;"
-    yield from (f"        block_{k}(_world);" for k in range(len(code.blocks)))
+    yield from (f"        block_{k}(_world);" for k in range(len(code.blocks)) if k not in joined)
     yield "        _world.k++; _world.step++;"
     for name, variables in given.fading.items():
         yield f"        if (_world.step % _world.{name}.rebase == 0) {{"

@@ -55,33 +55,46 @@ def quantile(values: Array, q: float) -> Array:
     return ordered[low] + (place - low) * (ordered[high] - ordered[low])
 
 
-def quantile_by(values: Array, index: Array, n: int, q: float) -> Array:
-    """The q-quantile of the values that share an index; `quantile` within each of n groups.
+def quantiles_by(values: Array, index: Array, n: int, qs: tuple[float, ...]) -> list[Array]:
+    """The q-quantiles of the values that share an index; `quantile` within each of n groups.
 
     Arguments
         values  (m,) float        what is ordered
         index   (m,) int          group of each value, in 0..n-1
         n       int               number of groups
-        q       float, 1          0 is the minimum, 1 the maximum
+        qs      floats, 1         0 is the minimum, 1 the maximum
     Returns
-        (n,) float                nan where a group is empty
+        for each q, (n,) float    nan where a group is empty
     """
     xp = array_namespace(values)
     if not values.shape[0]:
-        return xp.full(n, xp.nan, dtype=values.dtype, device=device(values))
-    order = xp.argsort(values, stable=True)
-    order = xp.take(order, xp.argsort(xp.take(index, order), stable=True))
-    ordered = xp.take(values, order)
+        return [xp.full(n, xp.nan, dtype=values.dtype, device=device(values)) for _ in qs]
+    ordered = _sorted_within(values, index, n)
     count = count_by(index, n)
-    start = xp.cumulative_sum(count) - count
-    place = q * xp.where(count > 0, count - 1, xp.zeros_like(count))
-    low = xp.floor(place)
-    high = xp.minimum(low + 1, xp.where(count > 0, count - 1, xp.zeros_like(count)))
-    last = values.shape[0] - 1
-    below = xp.take(ordered, xp.astype(xp.clip(start + low, 0, last), xp.int64))
-    above = xp.take(ordered, xp.astype(xp.clip(start + high, 0, last), xp.int64))
-    found = below + xp.astype(place - low, values.dtype) * (above - below)
-    return xp.where(count > 0, found, xp.full_like(found, xp.nan))
+    start, most = xp.cumulative_sum(count) - count, xp.where(count > 0, count - 1, xp.zeros_like(count))
+    last, out = values.shape[0] - 1, []
+    for q in qs:
+        low = xp.floor(q * most)
+        high = xp.minimum(low + 1, most)
+        below = xp.take(ordered, xp.astype(xp.clip(start + low, 0, last), xp.int64))
+        above = xp.take(ordered, xp.astype(xp.clip(start + high, 0, last), xp.int64))
+        found = below + xp.astype(q * most - low, values.dtype) * (above - below)
+        out.append(xp.where(count > 0, found, xp.full_like(found, xp.nan)))
+    return out
+
+
+def _sorted_within(values: Array, index: Array, n: int) -> Array:
+    """The values group by group, ascending within each."""
+    if is_numpy_array(values):
+        counted = index.astype(np.uint16) if n <= 2**16 else index  # numbers of two bytes are sorted without comparing
+        ordered = values[np.argsort(counted, kind="stable")]
+        ends = np.cumsum(np.bincount(index, minlength=n))
+        for first, end in zip([0, *ends[:-1]], ends, strict=True):
+            ordered[first:end].sort()
+        return ordered
+    xp = array_namespace(values)
+    order = xp.argsort(values, stable=True)
+    return xp.take(values, xp.take(order, xp.argsort(xp.take(index, order), stable=True)))
 
 
 def rank(values: Array, tie: Array | None = None) -> Array:

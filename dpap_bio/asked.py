@@ -65,6 +65,14 @@ def overrides(pairs: list[str] | None) -> dict[str, object]:
     return out
 
 
+def numbers(text: str, option: str) -> tuple[float, ...]:
+    """Numbers with commas between them."""
+    try:
+        return tuple(float(each) for each in text.split(","))
+    except ValueError:
+        raise ValueError(f"{option} {text}: numbers with commas between them are wanted, e.g. 1,0.5,0.2") from None
+
+
 def kinds(name: str) -> list[str]:
     """What a name or path stands for: "protocol", "model" or both."""
     from dpap_bio import library

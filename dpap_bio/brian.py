@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from dpap_bio import units
+from dpap_bio._brian_compiling import compiling
 from dpap_bio._brian_load import brian2, has_compiler
 from dpap_bio._brian_mistakes import told
 from dpap_bio.expressions import rename
@@ -48,6 +49,11 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
         ValueError                   the equations are wrong: file, population or projection, Brian2's reason
         KeyboardInterrupt            Brian2 stopped early (it returns normally on Ctrl+C: the clock is checked)
     """
+    with compiling(model.name, target):
+        return _lived(model, network, stimuli, n_steps, target, learning)
+
+
+def _lived(model: Model, network: Network, stimuli, n_steps: int, target: str, learning: bool) -> tuple[Network, Fired]:
     b2 = brian2()
     b2.prefs.codegen.target = target
     with _older_objects_set_aside():

@@ -222,12 +222,22 @@ def warmup(
 
 
 @app.command()
-def bench(as_json: Json = False) -> int:
-    """Measure surgery and pruning against the plain ways on this machine, as ratios in one run."""
+def bench(neurons: Annotated[int, typer.Option(help="Of the workload; four fifths are excitatory.")] = 1000,
+          inputs: Annotated[int, typer.Option(help="Synapses onto each neuron, on average.")] = 100,
+          kept: Annotated[str, typer.Option(help="Shares of the E to E synapses that are left.")] = "1,0.5,0.2,0.05",
+          rounds: Annotated[int, typer.Option(help="Of one simulated second; the median counts.")] = 3,
+          out: Annotated[Path | None, typer.Option(help="A folder for bench.json and bench.png.")] = None,
+          as_json: Json = False) -> int:
+    """Measure our backends beside others that are installed, and with fewer and fewer synapses, in one run.
+
+    NEST, ANNarchy and GeNN take part if DPAP_NEST, DPAP_ANNARCHY and DPAP_GENN each name a Python that has it.
+    """
     from dpap_bio import bench
 
-    rows = bench.measure()
-    print(json.dumps(rows, indent=1) if as_json else bench.table(rows))
+    found = bench.measure(neurons, inputs, asked.numbers(kept, "--kept"), rounds)
+    if out is not None:
+        bench.write(found, out)
+    print(json.dumps(found, indent=1) if as_json else bench.table(found))
     return 0
 
 

@@ -11,6 +11,7 @@ _KINDS = {
     "mechanism": ("models/mechanisms", ".toml"),
     "protocol": ("protocols", ".toml"),
     "analysis": ("analysis", ".py"),
+    "benchmark": ("benchmarks", ".py"),
 }
 _MAX_BYTES = 1_000_000
 

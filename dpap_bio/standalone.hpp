@@ -5,12 +5,37 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <new>
+#include <numeric>
 #include <vector>
 
 template <class T>
 inline int int_(T value) { return (int)value; }  // what Brian2 calls `int` in C++
 
 namespace dpap {
+
+// -- memory that begins where a cache line does, so that a vector of neurons is one line
+
+template <class T>
+struct Aligned {
+    using value_type = T;
+    static constexpr std::align_val_t line{64};
+    Aligned() = default;
+    template <class U> Aligned(const Aligned<U> &) {}
+    T *allocate(size_t n) { return (T *)::operator new(n * sizeof(T), line); }
+    void deallocate(T *memory, size_t) { ::operator delete(memory, line); }
+    bool operator==(const Aligned &) const { return true; }
+    bool operator!=(const Aligned &) const { return false; }
+};
+
+template <class T>
+using Array = std::vector<T, Aligned<T>>;
+
+inline void fetch(const void *first, const void *end) {  // ask for memory that is read soon, 16 kB of it at most
+    const char *line = (const char *)first, *last = std::min((const char *)end, line + (1 << 14));
+    for (; line < last; line += 64) __builtin_prefetch(line, 0, 2);
+    __asm__ volatile("");  // or gcc takes this for a function without effect and leaves it out
+}
 
 // -- views: what stands for `array[index]` in Brian2's statements
 
@@ -53,7 +78,7 @@ struct Population {
     const int64_t *given_start = nullptr;  // spikes given from outside: those of step k are given[start[k] .. start[k+1]]
     const int32_t *given = nullptr;
     std::vector<std::vector<int32_t>> last{1};  // last[k % size]: the spikes of step k
-    std::vector<char> condition;
+    std::vector<int32_t> resting;       // neurons in refractoriness
     std::vector<int32_t> step, neuron;  // all spikes of the epoch
 
     std::vector<int32_t> &at(int64_t k) { return last[k % last.size()]; }
@@ -62,7 +87,26 @@ struct Population {
         step.insert(step.end(), at(k).size(), (int32_t)k);
         neuron.insert(neuron.end(), at(k).begin(), at(k).end());
     }
+    void all_rest() {  // at the start of an epoch nobody knows: the first step asks them all
+        resting.resize(n);
+        std::iota(resting.begin(), resting.end(), 0);
+    }
+    template <class Over>
+    void wake(Over is_over) {
+        resting.erase(std::remove_if(resting.begin(), resting.end(), is_over), resting.end());
+    }
 };
+
+constexpr size_t RUN = 128;  // neurons that are updated, then asked whether they spike
+
+template <class Met, class Then>
+inline void each(size_t from, size_t to, Met met, Then then) {  // most of the time there is none
+    int64_t any = 0;
+    for (size_t k = from; k < to; k++) any |= met(k);
+    if (any)
+        for (size_t k = from; k < to; k++)
+            if (met(k)) then(k);
+}
 
 // -- synapses, sorted by source
 
@@ -98,7 +142,15 @@ struct Synapses {
     }
 };
 
-using Rows = std::vector<double>;  // of synapses, `stride` variables each; a column is one of them, at `offset`
+using Rows = Array<double>;  // of synapses, `stride` variables each; a column is one of them, at `offset`
+
+inline void fetch_due(const Synapses &s, const Rows &rows, size_t stride, Population &source, int64_t k) {
+    if (s.delay == 0 || k < s.delay) return;  // with a delay, who is due is known before
+    for (const int32_t i : source.at(k - s.delay)) {
+        fetch(s.post + s.row[i], s.post + s.row[i + 1]);
+        fetch(rows.data() + s.row[i] * stride, rows.data() + s.row[i + 1] * stride);
+    }
+}
 
 inline void pack(Rows &rows, const double *column, size_t n, size_t stride, size_t offset) {
     for (size_t k = 0; k < n; k++) rows[k * stride + offset] = column[k];

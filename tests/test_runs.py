@@ -240,11 +240,12 @@ def test_a_damaged_run_json_is_refused_in_a_sentence(content, tmp_path):
         runs.resume(tmp_path)
 
 
-def test_the_memory_that_was_estimated_is_what_a_run_takes(protocol, tmp_path):
+@pytest.mark.parametrize(("backend", "target"), [("runtime", "numpy"), ("cpp_standalone", "cpp")])
+def test_the_memory_that_was_estimated_is_what_a_run_takes(protocol, tmp_path, backend, target):
     sizes = {"input.size": 400, "cell.size": 400}
-    wanted = estimate.estimate(runs.Request(str(protocol), "full", sizes, (1, 2), "runtime", "numpy"), 2, trial=False)
+    wanted = estimate.estimate(runs.Request(str(protocol), "full", sizes, (1, 2), backend, target), 2, trial=False)
     process = dpap("run", protocol, "--out", tmp_path / "run", "--jobs", 2, "--seed", 1, "--seed", 2,
-                   *(f"--set={n}={v}" for n, v in sizes.items()))
+                   "--backend", backend, *(f"--set={name}={v}" for name, v in sizes.items()))
     peak = 0
     while process.poll() is None:
         peak = max(peak, sum(proportional_memory(pid) for pid in family(process.pid)))

@@ -132,6 +132,49 @@ def test_every_function_gives_what_it_gives_at_runtime(tmp_path):
     np.testing.assert_allclose(ours.synapses["wire"].w, theirs.synapses["wire"].w, rtol=1e-11)
 
 
+RESTING = """
+schema = "dpap-mechanism/1"
+title  = "Cells that rest after a spike"
+[neuron]
+equations = \"\"\"
+dv/dt = (1.3 + 0.1*int(high) - v) / tau : 1 (unless refractory)
+lag : second (constant)
+high = v > 0.7 : boolean (constant over dt)
+\"\"\"
+threshold = "v > 1"
+reset = "v = 0"
+refractory = "WHEN"
+[start]
+v = { uniform = [0.0, 1.0] }
+lag = { uniform = ["least", "most"] }
+[parameters]
+least = { value = 1.0, unit = "ms", chosen = "any" }
+most = { value = 9.0, unit = "ms", chosen = "any" }
+[parameters.tau]
+value = 20.0
+unit = "ms"
+chosen = "any"
+"""
+
+
+@pytest.mark.parametrize(("when", "asked"), [("3*ms", "who rests"), ("lag", "all"), ("v < 0.05", "all")])
+def test_rest_after_a_spike_is_that_of_runtime_however_it_ends(tmp_path, monkeypatch, when, asked):
+    monkeypatch.setenv("DPAP_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "everything.toml").write_text(RESTING.replace("WHEN", when))
+    (tmp_path / "synapse.toml").write_text(SYNAPSE)
+    (tmp_path / "host.toml").write_text(HOST.replace("size = 5", "size = 300"))
+    m = model.load(str(tmp_path / "host.toml"))
+    start, none = newborn.start_network(m, 1), np.empty(0, np.int64)
+    spikes = {"input": Spikes(np.arange(0, 200, 7), np.arange(29) % 12, 12, 200, m.dt, none, none, none)}
+    ours, fired = standalone.advance(m, start, spikes, 200)
+    theirs, fired_there = brian.advance(m, start, spikes, 200, target="numpy")
+    assert len(fired["cells"][0]) >= 300 and np.array_equal(fired["cells"], fired_there["cells"])
+    for name, column in theirs.neurons["cells"].columns.items():
+        np.testing.assert_allclose(ours.neurons["cells"].columns[name], column, rtol=1e-12, err_msg=name)
+    [written] = (tmp_path / "cache").glob("*.cpp")
+    assert (".wake(" in written.read_text()) == (asked == "who rests")
+
+
 def test_a_model_in_the_cache_runs_without_brian2_and_without_a_compiler_call(tmp_path):
     simulated(load(tmp_path))
     code = f"""

@@ -12,7 +12,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from dpap_bio.arrays import quantile, quantile_by
+from dpap_bio.arrays import quantile, quantiles_by
 from dpap_bio.rules.rule import Rule
 
 Array = Any
@@ -52,8 +52,7 @@ def u_scores(
     if group is None:
         low, high = xp.min(live), quantile(live, percentile)
     else:
-        low = xp.take(quantile_by(live, group[alive], n_groups, 0.0), group)
-        high = xp.take(quantile_by(live, group[alive], n_groups, percentile), group)
+        low, high = (xp.take(q, group) for q in quantiles_by(live, group[alive], n_groups, (0.0, percentile)))
     low = low if subtract_minimum else xp.zeros_like(low)
     flat = ~(high > low)
     u = xp.clip((score - low) / xp.where(flat, xp.ones_like(high), high - low), 0, 1)

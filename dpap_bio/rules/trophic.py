@@ -7,7 +7,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from dpap_bio.arrays import quantile_by, sum_by
+from dpap_bio.arrays import quantiles_by, sum_by
 from dpap_bio.rules.rule import Rule
 
 Array = Any
@@ -60,7 +60,7 @@ def trophic_step(
 def starved(level: Array, post: Array, alive: Array, n_post: int, *, trophic_threshold: float) -> Array:
     """Who dies: the live synapses below the threshold, but never the best supplied one of a target; (n_syn,) bool."""
     xp = array_namespace(level)
-    best = quantile_by(xp.where(alive, level, xp.full_like(level, -1.0)), post, n_post, 1.0)
+    [best] = quantiles_by(xp.where(alive, level, xp.full_like(level, -1.0)), post, n_post, (1.0,))
     return alive & (level < trophic_threshold) & (level < xp.take(best, post))
 
 
