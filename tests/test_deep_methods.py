@@ -81,11 +81,11 @@ def test_online_statistics_equal_the_importance_rule_on_the_stored_spikes():
     def see(layer, received, spikes, constant):
         seen(layer, received, spikes, constant)
         if layer.name in kept:
-            y = spikes.view(4, 7, layer.weight.shape[0], -1).sum(3)
+            y = spikes.reshape(4, 7, layer.weight.shape[0], -1).sum(3)
             if constant:
                 x = torch.relu(received).flatten(2).sum(2).expand(4, -1, -1)
             else:
-                x = received.view(4, 7, layer.weight.shape[1], -1).sum(3)
+                x = received.reshape(4, 7, layer.weight.shape[1], -1).sum(3)
             kept[layer.name][0].append((decay[:, None, None] * x).sum(0))
             kept[layer.name][1].append((decay[:, None, None] * y).sum(0))
 

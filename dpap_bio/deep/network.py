@@ -15,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dpap_bio.deep import fused, kernels
 from dpap_bio.deep.cells import Cell
+from dpap_bio.deep.convolution import convolved
 from dpap_bio.deep.latent import held_back
 from dpap_bio.deep.model import DeepModel, LayerSpec
 from dpap_bio.deep.pool import max_pool
@@ -59,14 +61,27 @@ class Layer(nn.Module):
         weight = self.weight if self.above is None else held_back(self.weight, self.above, self.below)
         return weight if self.mask is None else weight * self.mask
 
-    def current(self, x: Tensor) -> Tensor:
-        """Input currents of the cells (n, out, ...) from what the layer receives (n, in, ...)."""
-        weight = self.effective()
+    def weighed(self, x: Tensor) -> Tensor:
+        """What the weights, and the bias if there is no norm, make of what the layer receives (n, in, ...)."""
         bias = None if self.spec.norm else self.shift
         if self.spec.kind == "fc":
-            x = F.linear(x.flatten(1), weight, bias)
-        else:
-            x = F.conv2d(x, weight, bias, padding=self.spec.padding)
+            return F.linear(x.flatten(1), self.effective(), bias)
+        return convolved(x, self.effective(), bias, self.spec.padding)
+
+    def current(self, x: Tensor) -> Tensor:
+        """Input currents of the cells (n, out, ...) from what the layer receives (n, in, ...)."""
+        return self._normed(self.weighed(x))
+
+    def fire(self, x: Tensor, steps: int, constant: bool, potential: bool = False):
+        """What `Cell` gives for the currents of x; where the kernels fit, norm and cells in one pass."""
+        x = self.weighed(x)
+        before = self.spec.norm and self.spec.pool_of == "spikes"
+        if before and not potential and kernels.fit(x, self.spec.cell):
+            norm = fused.Norm(self.mean, self.variance, self.alive, self.training, MOMENTUM, EPS)
+            return fused.fired(x, self.cell.share(), self.spec.cell, steps, constant, self.gain, self.shift, norm)
+        return self.cell(self._normed(x), steps, constant, potential)
+
+    def _normed(self, x: Tensor) -> Tensor:
         if self.spec.norm:
             x = F.batch_norm(x, self.mean, self.variance, self.gain, self.shift, self.training, MOMENTUM, EPS)
         if self.alive is not None:  # after the norm: a dead unit must not live on its shift
@@ -107,6 +122,7 @@ class DeepNetwork(nn.Module):
             potential  bool          `see` is given the membrane potentials before reset instead of the spikes
         """
         steps, constant = self.model.steps, self.model.encoding == "direct"
+        x = kernels.last(x)
         for layer in self.layers:
             if layer.spec.cell.kind == "current":
                 if see is not None:
@@ -114,7 +130,7 @@ class DeepNetwork(nn.Module):
                 if not constant and steps > 1:
                     x = x.view(steps, -1, *x.shape[1:]).mean(0)
                 return layer.current(x)
-            spikes = layer.cell(layer.current(x), steps, constant, potential)
+            spikes = layer.fire(x, steps, constant, potential)
             spikes, shown = spikes if potential else (spikes, spikes)
             if see is not None:
                 see(layer, x, shown, constant)

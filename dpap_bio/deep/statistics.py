@@ -42,7 +42,7 @@ class Traces:
                  scale: float):
         self.steps, self.power, self.scale, self.samples = net.model.steps, power, scale, 0
         self.weights = decay ** torch.arange(self.steps - 1, -1, -1, dtype=torch.float32) / self.steps
-        self.threshold = dict(start)
+        self.threshold, self._before = dict(start), (None, None)
         self._score, self.use, self.last, self._waiting = {}, {}, {}, {}
         for layer in net.prunable():
             n_out, n_in = layer.weight.shape[:2]
@@ -54,9 +54,12 @@ class Traces:
         if layer.name not in self._score:
             return
         y = self._trace(spikes, "conv")
+        before, self._before = self._before, (spikes, y)
         if constant:
             x = self.rectified(received)
             x = (x.flatten(2).sum(2) if layer.spec.kind == "conv" else x.flatten(1)) * float(self.weights.sum())
+        elif layer.spec.kind == "conv" and received is before[0]:  # nothing pooled in between
+            x = before[1]
         else:
             x = self._trace(received, layer.spec.kind)
         self._add(layer.name, y * (y - self._theta(layer.name, y)), x)
@@ -99,8 +102,9 @@ class Traces:
     def _trace(self, spikes: Tensor, kind: str) -> Tensor:
         """The trace (B, units) at the last step; maps are summed for "conv" and laid flat for "fc"."""
         spikes = spikes.detach().view(self.steps, -1, *spikes.shape[1:])
-        by_step = spikes.flatten(3).sum(3) if kind == "conv" and spikes.ndim > 3 else spikes.flatten(2)
-        return torch.tensordot(self.weights.to(by_step), by_step, dims=1)
+        maps = kind == "conv" and spikes.ndim > 3
+        by_step = spikes.flatten(3).sum(3, dtype=self.weights.dtype) if maps else spikes.flatten(2)
+        return torch.tensordot(self.weights.to(by_step.device), by_step.to(self.weights.dtype), dims=1)
 
 
 class SlotTraces(Traces):
@@ -172,7 +176,7 @@ def _mean(net: DeepNetwork, batches, value, *, potential: bool) -> dict[str, Ten
     def see(layer, received, shown, constant):
         if shown is not None:
             found = value(shown, layer)
-            found = found.view(*found.shape[:2], -1).mean((0, 2))
+            found = found.reshape(*found.shape[:2], -1).mean((0, 2))
             total[layer.name] = total.get(layer.name, 0) + found
 
     for x, _ in batches:

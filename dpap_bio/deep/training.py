@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dpap_bio.deep import account, optimiser
+from dpap_bio.deep import account, memory, optimiser
 from dpap_bio.deep.checkpoint import network_arrays, network_from
 from dpap_bio.deep.feed import Feed, Part, open_feed
 from dpap_bio.deep.methods import find_method
@@ -81,6 +81,7 @@ def evaluate(net: DeepNetwork, feed: Feed, part: Part, loss: str, see=None) -> t
 
 
 def _begin(model, arm, seed: int, p, after) -> Learner:
+    memory.keep()
     method = find_method(arm.method)
     if after is None:
         net, moments, steps, kept = DeepNetwork(model).grow(seed), None, 0, {}
@@ -103,20 +104,25 @@ def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) ->
                                                  seed=seed, epoch=number, encoding=net.model.encoding)):
         lr = optimiser.learning_rate(number + k / batches, epochs=protocol.epochs, schedule=form.schedule, lr=p.lr,
                                      lr_start=p.lr_start, lr_end=p.lr_end, warm_up=p.warm_up)
-        for group in learner.optimiser.param_groups:
-            group["lr"] = lr
         learner.learned += lr
-        learner.optimiser.zero_grad(set_to_none=True)
-        out = net(_encoded(net, x, seed, number, k), see)
-        loss = _loss(out, labels, form.loss)
-        loss.backward()
-        learner.optimiser.step()
-        value = float(loss.detach())
+        value, out = step(learner, _encoded(net, x, seed, number, k), labels, lr, form.loss, see)
         if not math.isfinite(value):
             raise Unhealthy(f"the loss is {value} in epoch {number}, batch {k}: lower lr ({p.lr:g})")
         total, seen = total + value * len(labels), seen + len(labels)
         right += int((out.argmax(1) == labels).sum())
     return total / seen, right / seen
+
+
+def step(learner: Learner, x: Tensor, labels: Tensor, lr: float, loss: str, see=None) -> tuple[float, Tensor]:
+    """One step of training on a batch as the first layer receives it: its loss and what the network answered."""
+    for group in learner.optimiser.param_groups:
+        group["lr"] = lr
+    learner.optimiser.zero_grad(set_to_none=True)
+    out = learner.net(x, see)
+    lost = _loss(out, labels, loss)
+    lost.backward()
+    learner.optimiser.step()
+    return float(lost.detach()), out.detach()
 
 
 def batches_of(feed: Feed, batch: int) -> int:
