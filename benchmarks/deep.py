@@ -42,6 +42,9 @@ def ours(batch: int, pruned: float = 0.0, method: str = "dpap"):
         deaths.settle(learner.net, final=True)
         _, learner.structure.columns = deaths.compact(learner.net, {}, learner.structure.columns)
         learner.optimiser = optimiser.adamw(learner.net, lr=p.lr, weight_decay=p.weight_decay)
+    for columns in learner.structure.columns.values():  # as after an epoch: no column is the same everywhere
+        synapse = columns["synapse"]
+        synapse |= {n: torch.rand(synapse[n].shape) for n in ("score", "reserve") if n in synapse}
     learner.net.train()
     see = learner.structure.see(learner.net)
     return lambda x, target: training.step(learner, x, target.argmax(1), p.lr, "mse_rate", see)[0]

@@ -27,7 +27,7 @@ template <int surrogate, class R> inline R slope(R x, R width) {
     return std::max(R(0), width - width * width * std::fabs(x));
 }
 
-template <class R> inline R after(R u, R threshold, bool soft) {
+template <bool soft, class R> inline R after(R u, R threshold) {
     return u > threshold ? (soft ? u - threshold : R(0)) : u;
 }
 
@@ -38,37 +38,36 @@ template <class F> void in_chunks(int64_t m, int64_t threads, F work) {
         for (int64_t b = blocks * k / CHUNKS; b < blocks * (k + 1) / CHUNKS; b++) work(k, b * L, std::min(L, m - b * L));
 }
 
-template <class S> struct Block {  // L neighbours at place i, all steps
+template <class S> struct Block {  // L neighbours at place i, all steps; plain loops, so that the compiler widens them
     const Cell& c;
     const R<S>*scale, *offset;
     R<S> a, threshold;
 
-    inline R<S> drive(const S* x, int64_t i, int64_t l, int64_t t, const R<S>* sc, const R<S>* of) const {
-        const R<S> in = get(x[(c.constant ? 0 : t * c.m) + i + l]);
-        return sc ? in * sc[l] + of[l] : in;
+    inline void drive(const S* x, int64_t i, int64_t n, int64_t t, R<S>* in) const {
+        const S* from = x + (c.constant ? 0 : t * c.m) + i;
+        for (int64_t l = 0; l < n; l++) in[l] = get(from[l]);
+        if (!scale) return;
+        const R<S>*sc = scale + i % c.period, *of = offset + i % c.period;
+        for (int64_t l = 0; l < n; l++) in[l] = in[l] * sc[l] + of[l];
     }
-    inline void live(const S* x, int64_t i, int64_t n, R<S>* u, S* s) const {
-        const int64_t at = i % c.period;
-        const R<S>*sc = scale ? scale + at : nullptr, *of = scale ? offset + at : nullptr;
-        R<S> v[L] = {};
+    template <bool soft> inline void live(const S* x, int64_t i, int64_t n, R<S>* u, S* s) const {
+        R<S> v[L] = {}, in[L], now[L];
         for (int64_t t = 0; t < c.steps; t++) {
-#pragma GCC ivdep
-            for (int64_t l = 0; l < n; l++) {
-                const R<S> in = drive(x, i, l, t, sc, of);
-                const R<S> now = t ? std::fma(a, in - v[l], v[l]) : a * in;
-                v[l] = after(now, threshold, c.soft);
-                if (u) u[t * L + l] = now;
-                if (s) put(s[t * c.m + i + l], now > threshold ? R<S>(1) : R<S>(0));
-            }
+            drive(x, i, n, t, in);
+            if (t) for (int64_t l = 0; l < n; l++) now[l] = std::fma(a, in[l] - v[l], v[l]);
+            else for (int64_t l = 0; l < n; l++) now[l] = a * in[l];
+            for (int64_t l = 0; l < n; l++) v[l] = after<soft>(now[l], threshold);
+            if (u) for (int64_t l = 0; l < n; l++) u[t * L + l] = now[l];
+            if (s) for (int64_t l = 0; l < n; l++) put(s[t * c.m + i + l], now[l] > threshold ? R<S>(1) : R<S>(0));
         }
     }
 };
 
-template <class S> void fire(const Cell& c, const S* x, const R<S>* scale, const R<S>* offset, S* s) {
+template <bool soft, class S> void fire(const Cell& c, const S* x, const R<S>* scale, const R<S>* offset, S* s) {
     const Block<S> block{c, scale, offset, R<S>(c.share), R<S>(c.threshold)};
     in_chunks(c.m, c.threads, [&](int64_t, int64_t i, int64_t n) {
-        if (n == L) block.live(x, i, L, nullptr, s);
-        else block.live(x, i, n, nullptr, s);
+        if (n == L) block.template live<soft>(x, i, L, nullptr, s);
+        else block.template live<soft>(x, i, n, nullptr, s);
     });
 }
 
@@ -85,42 +84,32 @@ struct Sums {  // by channel: of the gradient, and of gradient times what came i
     }
 };
 
-template <int surrogate, class S>
+template <int surrogate, bool soft, class S>
 inline void learn_block(const Block<S>& block, const S* x, const S* grad, S* out, R<S>* u, int64_t i, int64_t n,
                         double* first, double* second, double& learned) {
     const Cell& c = block.c;
     const R<S> a = block.a, threshold = block.threshold, width = R<S>(c.width);
-    R<S> later[L] = {}, total[L] = {}, weighted[L] = {}, towards[L] = {};
-    block.live(x, i, n, u, nullptr);
+    R<S> later[L] = {}, total[L] = {}, weighted[L] = {}, towards[L] = {}, now[L], before[L] = {};
+    block.template live<soft>(x, i, n, u, nullptr);
     for (int64_t t = c.steps - 1; t >= 0; t--) {
-#pragma GCC ivdep
-        for (int64_t l = 0; l < n; l++) {
-            const R<S> now_u = u[t * L + l];
-            const R<S> carried = !c.soft && now_u > threshold ? R<S>(0) : later[l];
-            const R<S> now = slope<surrogate>(now_u - threshold, width) * get(grad[t * c.m + i + l]) + carried;
-            const R<S> before = t ? after(u[(t - 1) * L + l], threshold, c.soft) : R<S>(0);
-            towards[l] += now * (now_u - before);
-            later[l] = now * (1 - a);
-            const R<S> g = now * a;
-            total[l] += g;
-            if (!c.constant) {
-                weighted[l] += g * get(x[t * c.m + i + l]);
-                put(out[t * c.m + i + l], g);
-            }
-        }
+        const R<S>* at = u + t * L;
+        const S *back = grad + t * c.m + i, *in = x + (c.constant ? 0 : t * c.m) + i;
+        for (int64_t l = 0; l < n; l++) now[l] = slope<surrogate>(at[l] - threshold, width) * get(back[l]);
+        for (int64_t l = 0; l < n; l++) now[l] += !soft && at[l] > threshold ? R<S>(0) : later[l];
+        for (int64_t l = 0; l < n; l++) before[l] = t ? after<soft>(at[l - L], threshold) : R<S>(0);
+        for (int64_t l = 0; l < n; l++) towards[l] += now[l] * (at[l] - before[l]);
+        for (int64_t l = 0; l < n; l++) later[l] = now[l] * (1 - a);
+        for (int64_t l = 0; l < n; l++) now[l] *= a;
+        for (int64_t l = 0; l < n; l++) total[l] += now[l];
+        for (int64_t l = 0; l < n; l++) weighted[l] += now[l] * get(in[l]);
+        if (!c.constant) for (int64_t l = 0; l < n; l++) put(out[t * c.m + i + l], now[l]);
     }
-    for (int64_t l = 0; l < n; l++) {
-        if (c.constant) {
-            weighted[l] = total[l] * get(x[i + l]);
-            put(out[i + l], total[l]);
-        }
-        first[l] += total[l];
-        second[l] += weighted[l];
-        learned += towards[l];
-    }
+    if (c.constant) for (int64_t l = 0; l < n; l++) put(out[i + l], total[l]);
+    for (int64_t l = 0; l < n; l++) first[l] += total[l], second[l] += weighted[l];
+    for (int64_t l = 0; l < n; l++) learned += towards[l];
 }
 
-template <int surrogate, class S>
+template <int surrogate, bool soft, class S>
 void learn(const Cell& c, const S* x, const R<S>* scale, const R<S>* offset, const S* grad, S* out, double* sums) {
     const Block<S> block{c, scale, offset, R<S>(c.share), R<S>(c.threshold)};
     Sums all(c.period);
@@ -128,8 +117,9 @@ void learn(const Cell& c, const S* x, const R<S>* scale, const R<S>* offset, con
     in_chunks(c.m, c.threads, [&](int64_t k, int64_t i, int64_t n) {
         R<S>* u = &potentials[k * c.steps * L];
         double *first = &all.first[k * c.period + i % c.period], *second = &all.second[k * c.period + i % c.period];
-        if (n == L) learn_block<surrogate>(block, x, grad, out, u, i, L, first, second, all.learned[k]);
-        else learn_block<surrogate>(block, x, grad, out, u, i, n, first, second, all.learned[k]);
+        double& learned = all.learned[k];
+        if (n == L) learn_block<surrogate, soft>(block, x, grad, out, u, i, L, first, second, learned);
+        else learn_block<surrogate, soft>(block, x, grad, out, u, i, n, first, second, learned);
     });
     all.into(sums, c.period);
 }
@@ -163,11 +153,13 @@ void through_norm(const S* x, S* out, const R<S>* a, const R<S>* b, const R<S>* 
 
 #define KERNELS(name, S)                                                                                              \
     extern "C" void fire_##name(const Cell* c, const S* x, const R<S>* scale, const R<S>* offset, S* s) {             \
-        fire(*c, x, scale, offset, s);                                                                                \
+        (c->soft ? fire<true, S> : fire<false, S>)(*c, x, scale, offset, s);                                          \
     }                                                                                                                 \
     extern "C" void learn_##name(const Cell* c, const S* x, const R<S>* scale, const R<S>* offset, const S* grad,     \
                                  S* out, double* sums) {                                                              \
-        (c->surrogate ? learn<1, S> : learn<0, S>)(*c, x, scale, offset, grad, out, sums);                            \
+        auto way = c->surrogate ? (c->soft ? learn<1, true, S> : learn<1, false, S>)                                  \
+                                : (c->soft ? learn<0, true, S> : learn<0, false, S>);                                 \
+        way(*c, x, scale, offset, grad, out, sums);                                                                   \
     }                                                                                                                 \
     extern "C" void moments_##name(const S* x, int64_t m, int64_t period, int64_t threads, double* sums) {            \
         moments(x, m, period, threads, sums);                                                                         \

@@ -137,7 +137,7 @@ class Structure:
     def _start(self, value, layer, shape) -> Tensor:
         if callable(value):
             return value(layer.weight.detach()).reshape(shape).clone()
-        return torch.full(shape, float(getattr(self.p, value) if isinstance(value, str) else value))
+        return torch.tensor(float(getattr(self.p, value) if isinstance(value, str) else value)).expand(shape)
 
     def _views(self, net: DeepNetwork, feed, seed: int, number: int, quotas, learned: float) -> dict[str, LayerView]:
         probe = _probe(net, feed, seed, number)
@@ -185,7 +185,7 @@ class Structure:
         fresh = self._begin(layer)["synapse"] if bool(born.any()) else {}
         for name in mine["synapse"]:
             column = getattr(new.synapses, name).reshape(shape)
-            mine["synapse"][name] = torch.where(born, fresh[name], column) if fresh else column
+            mine["synapse"][name] = _slim(torch.where(born, fresh[name], column) if fresh else column)
         for name in mine["neuron"]:
             mine["neuron"][name] = getattr(new.target, name)
 
@@ -198,6 +198,12 @@ def _probe(net: DeepNetwork, feed, seed: int, number: int):
         images = feed.train.images[chosen]
         x = feed.shown(images, net.model.encoding)
         yield encoded(x, net.model, generator(seed, number, f"probe encoding {k}")), feed.train.labels[chosen]
+
+
+def _slim(column: Tensor) -> Tensor:
+    """The same numbers; those of a column that is the same everywhere are stored once."""
+    first = column.flatten()[:1]
+    return first.expand(column.shape) if column.numel() > 1 and bool((column == first).all()) else column
 
 
 def _spread(score: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -81,7 +81,6 @@ def evaluate(net: DeepNetwork, feed: Feed, part: Part, loss: str, see=None) -> t
 
 
 def _begin(model, arm, seed: int, p, after) -> Learner:
-    memory.keep()
     method = find_method(arm.method)
     if after is None:
         net, moments, steps, kept = DeepNetwork(model).grow(seed), None, 0, {}
@@ -90,7 +89,9 @@ def _begin(model, arm, seed: int, p, after) -> Learner:
         moments, steps = optimiser.from_arrays(after[1]["optimiser"])
         kept = after[1].get("method", {})
     made = optimiser.adamw(net, lr=p.lr, weight_decay=p.weight_decay, moments=moments, steps=steps)
-    return Learner(net, made, Structure(method, net, p, kept), account.sizes(DeepNetwork(model)))
+    learner = Learner(net, made, Structure(method, net, p, kept), account.sizes(DeepNetwork(model)))
+    memory.keep()  # not before: what was only needed to begin is given back
+    return learner
 
 
 def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) -> tuple[float, float]:
