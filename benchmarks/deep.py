@@ -19,14 +19,15 @@ import subprocess
 import sys
 import time
 
-OURS = {"ours": {}, "without books": {"method": "none"}, "50 % pruned": {"pruned": 0.5}, "80 % pruned": {"pruned": 0.8}}
+OURS = {"ours": {}, "without books": {"method": "none"}, "50 % pruned": {"pruned": 0.5}, "80 % pruned": {"pruned": 0.8},
+        "bfloat16": {"precision": "bfloat16"}}
 WANTED = {4: {"braincog": 0.5, "snntorch": 0.55, "spikingjelly": 0.87}, 16: {"braincog": 0.7, "snntorch": 0.8,
                                                                              "spikingjelly": 0.9}}
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "4000000000",
           "MALLOC_TOP_PAD_": "268435456"}  # for everybody: large tensors are kept, not given back to the system
 
 
-def ours(batch: int, pruned: float = 0.0, method: str = "dpap"):
+def ours(batch: int, pruned: float = 0.0, method: str = "dpap", precision: str = "float32"):
     """A step of the training that `dpap run dpap_cifar10` does."""
     import torch
 
@@ -47,7 +48,8 @@ def ours(batch: int, pruned: float = 0.0, method: str = "dpap"):
         synapse |= {n: torch.rand(synapse[n].shape) for n in ("score", "reserve") if n in synapse}
     learner.net.train()
     see = learner.structure.see(learner.net)
-    return lambda x, target: training.step(learner, x, target.argmax(1), p.lr, "mse_rate", see)[0]
+    form = found.training.model_copy(update={"precision": precision})
+    return lambda x, target: training.step(learner, x, target.argmax(1), p.lr, form, see)[0]
 
 
 def one(name: str, batch: int, threads: int, steps: int) -> dict:

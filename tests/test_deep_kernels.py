@@ -7,6 +7,8 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 
 from dpap_bio.deep import kernels, memory, model, protocol  # noqa: E402
+from dpap_bio.deep.cells import Cell  # noqa: E402
+from dpap_bio.deep.cellspec import CellSpec  # noqa: E402
 from dpap_bio.deep.convolution import convolved  # noqa: E402
 from dpap_bio.deep.network import DeepNetwork  # noqa: E402
 from dpap_bio.deep.training import lives  # noqa: E402
@@ -88,9 +90,6 @@ def test_the_number_of_threads_changes_no_bit():
 
 def test_bfloat16_spikes_are_those_of_the_rounded_currents_and_gradients_are_rounded_once():
     x = torch.randn(12, 40, 3, 3, generator=torch.Generator().manual_seed(1)).bfloat16().requires_grad_(True)
-    from dpap_bio.deep.cells import Cell
-    from dpap_bio.deep.cellspec import CellSpec
-
     found, wanted = (Cell(CellSpec("lif", 0.5))(each, 4, False) for each in (x, x.float()))
     assert found.dtype == torch.bfloat16 and torch.equal(found.float(), wanted)
     by_x, exact = (torch.autograd.grad(out.float().cumsum(0).sum(), x)[0] for out in (found, wanted))

@@ -128,7 +128,7 @@ class DeepNetwork(nn.Module):
                 if see is not None:
                     see(layer, x, None, constant)
                 if not constant and steps > 1:
-                    x = x.view(steps, -1, *x.shape[1:]).mean(0)
+                    x = _mean(x, steps)
                 return layer.current(x)
             spikes = layer.fire(x, steps, constant, potential)
             spikes, shown = spikes if potential else (spikes, spikes)
@@ -136,7 +136,7 @@ class DeepNetwork(nn.Module):
                 see(layer, x, shown, constant)
             constant = False
             x = layer.pooled(spikes) if layer.spec.pool_of == "spikes" else spikes
-        return x.view(steps, -1, *x.shape[1:]).mean(0)
+        return _mean(x, steps)
 
     def prunable(self) -> list[Layer]:
         """All layers but the classifier."""
@@ -152,6 +152,12 @@ class DeepNetwork(nn.Module):
             if not layer.spec.norm:
                 layer.shift.copy_(torch.from_numpy(rng.uniform(-bound, bound, layer.shift.shape).astype(np.float32)))
         return self
+
+
+def _mean(x: Tensor, steps: int) -> Tensor:
+    """Over the steps, of spikes (T * B, ...); no rate is rounded to bfloat16."""
+    wide = torch.float32 if x.dtype == torch.bfloat16 else x.dtype
+    return x.view(steps, -1, *x.shape[1:]).mean(0, dtype=wide)
 
 
 def encoded(images: Tensor, model: DeepModel, rng: np.random.Generator | None = None) -> Tensor:

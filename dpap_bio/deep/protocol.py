@@ -39,6 +39,7 @@ class TrainingForm(Strict):
     loss: Literal["cross_entropy", "mse_rate"]
     optimiser: Literal["adamw"] = "adamw"
     schedule: Literal["cosine", "constant"] = "cosine"
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 class ArmForm(Strict):

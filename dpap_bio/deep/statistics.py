@@ -51,8 +51,11 @@ class Traces:
 
     @torch.no_grad()
     def __call__(self, layer: Layer, received: Tensor, spikes: Tensor | None, constant: bool) -> None:
-        if layer.name not in self._score:
-            return
+        if layer.name in self._score:
+            with torch.autocast(received.device.type, enabled=False):
+                self._see(layer, received, spikes, constant)
+
+    def _see(self, layer: Layer, received: Tensor, spikes: Tensor, constant: bool) -> None:
         y = self._trace(spikes, "conv")
         before, self._before = self._before, (spikes, y)
         if constant:

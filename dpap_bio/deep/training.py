@@ -106,24 +106,37 @@ def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) ->
         lr = optimiser.learning_rate(number + k / batches, epochs=protocol.epochs, schedule=form.schedule, lr=p.lr,
                                      lr_start=p.lr_start, lr_end=p.lr_end, warm_up=p.warm_up)
         learner.learned += lr
-        value, out = step(learner, _encoded(net, x, seed, number, k), labels, lr, form.loss, see)
+        value, out = step(learner, _encoded(net, x, seed, number, k), labels, lr, form, see)
         if not math.isfinite(value):
             raise Unhealthy(f"the loss is {value} in epoch {number}, batch {k}: lower lr ({p.lr:g})")
         total, seen = total + value * len(labels), seen + len(labels)
         right += int((out.argmax(1) == labels).sum())
+    _check_weights(net, number, p)
     return total / seen, right / seen
 
 
-def step(learner: Learner, x: Tensor, labels: Tensor, lr: float, loss: str, see=None) -> tuple[float, Tensor]:
-    """One step of training on a batch as the first layer receives it: its loss and what the network answered."""
+def step(learner: Learner, x: Tensor, labels: Tensor, lr: float, form, see=None) -> tuple[float, Tensor]:
+    """One step of training on a batch as the first layer receives it: its loss and what the network answered.
+
+    `form` is the protocol's [training]; with precision "bfloat16" convolutions, products and spikes have it, while
+    weights, norms, statistics and the loss stay float32.
+    """
     for group in learner.optimiser.param_groups:
         group["lr"] = lr
     learner.optimiser.zero_grad(set_to_none=True)
-    out = learner.net(x, see)
-    lost = _loss(out, labels, loss)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=form.precision == "bfloat16"):
+        out = learner.net(x, see)
+    lost = _loss(out.float(), labels, form.loss)
     lost.backward()
     learner.optimiser.step()
     return float(lost.detach()), out.detach()
+
+
+def _check_weights(net: DeepNetwork, number: int, p) -> None:
+    """A cell that receives no number does not fire, so that the loss alone may not show what has gone wrong."""
+    for name, value in net.named_parameters():
+        if not bool(torch.isfinite(value).all()):
+            raise Unhealthy(f"{name} is not finite after epoch {number}: lower lr ({p.lr:g})")
 
 
 def batches_of(feed: Feed, batch: int) -> int:
