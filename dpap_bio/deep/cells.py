@@ -56,8 +56,9 @@ class Cell(nn.Module):
 
         With `potential` the membrane potential before reset comes along, in the same shape and without gradient.
         """
-        if self.spec.kind == "relu":
-            return (torch.relu(x), x.detach()) if potential else torch.relu(x)
+        if self.spec.kind in ("relu", "pass"):
+            given = torch.relu(x) if self.spec.kind == "relu" else x
+            return (given, x.detach()) if potential else given
         share = self.share()
         if not potential and kernels.fit(x, self.spec):
             return fused.fired(x, share, self.spec, steps, constant)

@@ -12,10 +12,10 @@ from torch import Tensor
 from dpap_bio.deep import kernels
 
 
-def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
-    """The maps (n, out, height, width) of x (n, in, height, width) under weights (out, in, k, k), stride 1."""
-    if not _driven(x, weight, padding):
-        return F.conv2d(x, weight, bias, padding=padding)
+def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, stride: int = 1) -> Tensor:
+    """The maps (n, out, height, width) of x (n, in, height, width) under weights (out, in, k, k)."""
+    if stride != 1 or not _driven(x, weight, padding):
+        return F.conv2d(x, weight, bias, padding=padding, stride=stride)
     out = _Driven.apply(x, weight, padding)
     return out if bias is None else out + bias.view(-1, 1, 1)
 

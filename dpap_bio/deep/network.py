@@ -66,25 +66,27 @@ class Layer(nn.Module):
         bias = None if self.spec.norm else self.shift
         if self.spec.kind == "fc":
             return F.linear(x.flatten(1), self.effective(), bias)
-        return convolved(x, self.effective(), bias, self.spec.padding)
+        return convolved(x, self.effective(), bias, self.spec.padding, self.spec.stride)
 
     def current(self, x: Tensor) -> Tensor:
         """Input currents of the cells (n, out, ...) from what the layer receives (n, in, ...)."""
         return self._normed(self.weighed(x))
 
-    def fire(self, x: Tensor, steps: int, constant: bool, potential: bool = False):
-        """What `Cell` gives for the currents of x; where the kernels fit, norm and cells in one pass."""
+    def fire(self, x: Tensor, steps: int, constant: bool, potential: bool = False, added: Tensor | None = None):
+        """What `Cell` gives for the currents of x, and those `added`; where the kernels fit, norm and cells in one."""
         x = self.weighed(x)
-        before = self.spec.norm and self.spec.pool_of == "spikes"
+        before = self.spec.norm and self.spec.pool_of == "spikes" and added is None
         if before and not potential and kernels.fit(x, self.spec.cell):
             norm = fused.Norm(self.mean, self.variance, self.alive, self.training, MOMENTUM, EPS)
             return fused.fired(x, self.cell.share(), self.spec.cell, steps, constant, self.gain, self.shift, norm)
-        return self.cell(self._normed(x), steps, constant, potential)
+        return self.cell(self._normed(x, added), steps, constant, potential)
 
-    def _normed(self, x: Tensor) -> Tensor:
+    def _normed(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         if self.spec.norm:
             x = F.batch_norm(x, self.mean, self.variance, self.gain, self.shift, self.training, MOMENTUM, EPS)
-        if self.alive is not None:  # after the norm: a dead unit must not live on its shift
+        if added is not None:
+            x = x + added
+        if self.alive is not None:  # after the norm: a dead unit must not live on its shift, nor on a shortcut
             x = x * self.alive.view(-1, *[1] * (x.ndim - 2))
         return self.pooled(x) if self.spec.pool_of == "current" else x
 
@@ -100,16 +102,15 @@ class Layer(nn.Module):
 
 
 class DeepNetwork(nn.Module):
-    """The layers of a deep model, one after the other."""
+    """The layers of a deep model, in the order of its file."""
 
     def __init__(self, model: DeepModel):
         super().__init__()
         self.model = model
-        n_in, layers = model.input[0], []
-        for spec in model.layers:
-            layers.append(Layer(spec, n_in if spec.kind == "conv" else math.prod(spec.shape)))
-            n_in = spec.units
-        self.layers = nn.ModuleList(layers)
+        self.layers = nn.ModuleList(Layer(spec, spec.shape[0] if spec.kind == "conv" else math.prod(spec.shape))
+                                    for spec in model.layers)
+        last = {name: k for k, spec in enumerate(model.layers) for name in (spec.receives, spec.adds)}
+        self._done = [[name for name in last if name and last[name] == k] for k in range(len(model.layers))]
 
     def forward(self, x: Tensor, see: Callable | None = None, potential: bool = False) -> Tensor:
         """Read-out (B, classes) of images (B, C, H, W), or of frames (T * B, C, H, W) where the encoding says so.
@@ -121,26 +122,43 @@ class DeepNetwork(nn.Module):
                  of currents fires None
             potential  bool          `see` is given the membrane potentials before reset instead of the spikes
         """
-        steps, constant = self.model.steps, self.model.encoding == "direct"
-        x = kernels.last(x)
-        for layer in self.layers:
-            if layer.spec.cell.kind == "current":
+        steps, given = self.model.steps, {None: kernels.last(x)}
+        for k, layer in enumerate(self.layers):
+            spec, x = layer.spec, given[layer.spec.receives]
+            constant = spec.receives is None and self.model.encoding == "direct"
+            if spec.cell.kind == "current":
                 if see is not None:
                     see(layer, x, None, constant)
-                if not constant and steps > 1:
-                    x = _mean(x, steps)
-                return layer.current(x)
-            spikes = layer.fire(x, steps, constant, potential)
-            spikes, shown = spikes if potential else (spikes, spikes)
+                return layer.current(_mean(x, steps) if steps > 1 and not constant else x)
+            added = given[spec.adds] if spec.adds else None
+            fired = layer.fire(x, steps, constant, potential, added if spec.adds_to == "current" else None)
+            fired, shown = fired if potential else (fired, fired)
             if see is not None:
-                see(layer, x, shown, constant)
-            constant = False
-            x = layer.pooled(spikes) if layer.spec.pool_of == "spikes" else spikes
-        return _mean(x, steps)
+                see(layer, x, None if spec.cell.kind == "pass" else shown, constant)
+            fired = fired + added if spec.adds and spec.adds_to == "spikes" else fired
+            given[layer.name] = layer.pooled(fired) if spec.pool_of == "spikes" else fired
+            for name in self._done[k]:
+                del given[name]
+        return _mean(given[layer.name], steps)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+    def sums(self, name: str | None) -> list[Layer]:
+        """The layers whose spikes are in what a layer gives: its own, and those added to them."""
+        if name is None:
+            return []
+        layer = self.layer(name)
+        return [layer, *(self.sums(layer.spec.adds) if layer.spec.adds_to == "spikes" else [])]
+
+    def hears(self, layer: Layer) -> list[Layer]:
+        """The layers whose spikes a layer receives; none: the image."""
+        return self.sums(layer.spec.receives)
 
     def prunable(self) -> list[Layer]:
-        """All layers but the classifier."""
-        return list(self.layers)[:-1]
+        """All layers but the classifier, and shortcuts, whose units are those of the cells they reach."""
+        return [layer for layer in list(self.layers)[:-1] if layer.spec.cell.kind != "pass"]
 
     @torch.no_grad()
     def grow(self, seed: int) -> DeepNetwork:

@@ -144,13 +144,15 @@ class Structure:
         near = mean_nearness(net, probe) if self.method.sees == "nearness" else {}
         rates = mean_rate(net, probe) if self.method.sees == "rate" else {}
         steep = mean_gradient(net, probe) if self.method.sees == "gradient" else {}
-        views, before = {}, None
-        for layer, following in zip(net.prunable(), list(net.layers)[1:], strict=True):
+        views = {}
+        for layer in net.prunable():
+            heard = net.hears(layer)
+            following = next(each for each in net.layers if layer in net.hears(each))
             mine = self.columns[layer.name]
             for name, mask in mine["masks"].items():
                 setattr(layer, name, mask)
             synapse, neuron = dict(mine["synapse"]), dict(mine["neuron"])
-            firing = _none(before if before is not None else layer), _none(layer)
+            firing = _none(heard[0] if heard else layer), _none(layer)
             if self.method.sees.startswith("bcm"):
                 synapse["fresh"] = _spread(self.traces.score[layer.name], bridge.form(layer, self.method.grain))
                 neuron["fresh_use"] = self.traces.use[layer.name]
@@ -171,11 +173,10 @@ class Structure:
             each = layer.weight[0, 0].numel() if self.method.grain == "kernel" else 1
             kept = None if quota["synapses"] is None else round(quota["synapses"] / each)
             activity = Activity(*firing, float("nan"), 1.0, number + 1.0, number, kept)
-            view = bridge.projection(layer, before, self.method.grain, synapse, neuron)
+            view = bridge.projection(layer, heard, self.method.grain, synapse, neuron)
             views[layer.name] = LayerView(layer.spec.kind, view, activity, quota["units"], self.full[layer.name],
                                           int(bridge.living(following).sum()), self.full_units[layer.name],
-                                          learned)
-            before = layer
+                                          learned, tuple(each.name for each in heard))
         return views
 
     def _put_back(self, layer, old, new) -> None:
