@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dpap_bio.deep import kernels
+from dpap_bio.deep import kernels, ranks
 from dpap_bio.deep.cellspec import CellSpec
+from dpap_bio.deep.norm import EPS, slide
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,6 @@ class Norm:
     variance: Tensor
     alive: Tensor | None
     training: bool
-    momentum: float
-    eps: float
 
 
 def fired(x: Tensor, share: Tensor | None, spec: CellSpec, steps: int, constant: bool, gain: Tensor | None = None,
@@ -56,14 +55,16 @@ class _Fired(torch.autograd.Function):
         slope = torch.tensor(learned, dtype=torch.float32 if scale is None else scale.dtype) if ctx.learned else None
         if ctx.norm is None:
             return out, slope, None, None, None, None, None, None
-        by_gain = inverse * (weighted - mean * total)
+        sums = torch.stack([inverse * (weighted - mean * total), total])  # by gain and shift
         if ctx.norm.alive is not None:
-            by_gain, total = by_gain * ctx.norm.alive, total * ctx.norm.alive
+            sums = sums * ctx.norm.alive
+        by_gain, total = sums
         of_x = of_1 = torch.zeros_like(scale)
         if ctx.norm.training:
-            n = x.numel() // x.shape[1]
-            of_x = -scale * inverse * by_gain / n
-            of_1 = -scale * total / n - of_x * mean
+            n = ranks.world() * x.numel() // x.shape[1]
+            of_all = ranks.total(sums)
+            of_x = -scale * inverse * of_all[0] / n
+            of_1 = -scale * of_all[1] / n - of_x * mean
         kernels.through_norm(x, out, scale, of_x, of_1)
         return out, slope, by_gain.to(scale.dtype), total.to(scale.dtype), None, None, None, None
 
@@ -71,9 +72,9 @@ class _Fired(torch.autograd.Function):
 def _moments(x: Tensor, norm: Norm, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Mean and 1 / spread that the norm uses, by channel; in training those of x, and the running ones slide on."""
     if not norm.training:
-        return norm.mean, torch.rsqrt(norm.variance + norm.eps)
-    mean, variance = kernels.moments(x)
-    n = x.numel() // x.shape[1]
-    norm.mean.lerp_(mean.to(norm.mean.dtype), norm.momentum)
-    norm.variance.lerp_((variance * n / max(1, n - 1)).to(norm.variance.dtype), norm.momentum)
-    return mean.to(dtype), torch.rsqrt(variance + norm.eps).to(dtype)
+        return norm.mean, torch.rsqrt(norm.variance + EPS)
+    n = ranks.world() * x.numel() // x.shape[1]
+    mean, square = ranks.total(kernels.moments(x)) / n
+    variance = (square - mean**2).clamp_(min=0)
+    slide(norm.mean, norm.variance, mean, variance, n)
+    return mean.to(dtype), torch.rsqrt(variance + EPS).to(dtype)

@@ -83,15 +83,13 @@ def learn(x: Tensor, scale: Tensor | None, offset: Tensor | None, grad: Tensor, 
     return out, first, second, float(sums[-1] / share)  # not a number, as in PyTorch, where the share has become 0
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance (channels,) of x, in double precision."""
+def moments(x: Tensor) -> Tensor:
+    """The sums of x and of its square by channel, (2, channels), in double precision."""
     x = last(x)
     period = _period(x)
     sums = torch.zeros(2 * period + 1, dtype=torch.double)
     _call("moments", x, x, x.numel(), period, torch.get_num_threads(), sums)
-    n = x.numel() / x.shape[1]
-    mean, square = (each / n for each in _folded(sums, period, x.shape[1]))
-    return mean, (square - mean**2).clamp_(min=0)
+    return _folded(sums, period, x.shape[1])
 
 
 def through_norm(x: Tensor, grad: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:

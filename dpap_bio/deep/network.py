@@ -20,10 +20,9 @@ from dpap_bio.deep.cells import Cell
 from dpap_bio.deep.convolution import convolved
 from dpap_bio.deep.latent import held_back
 from dpap_bio.deep.model import DeepModel, LayerSpec
+from dpap_bio.deep.norm import normed
 from dpap_bio.deep.pool import max_pool
 from dpap_bio.newborn import generator
-
-EPS, MOMENTUM = 1e-5, 0.1  # of batch norm, PyTorch's and the DPAP reference code's own
 
 
 class Layer(nn.Module):
@@ -77,13 +76,13 @@ class Layer(nn.Module):
         x = self.weighed(x)
         before = self.spec.norm and self.spec.pool_of == "spikes" and added is None
         if before and not potential and kernels.fit(x, self.spec.cell):
-            norm = fused.Norm(self.mean, self.variance, self.alive, self.training, MOMENTUM, EPS)
+            norm = fused.Norm(self.mean, self.variance, self.alive, self.training)
             return fused.fired(x, self.cell.share(), self.spec.cell, steps, constant, self.gain, self.shift, norm)
         return self.cell(self._normed(x, added), steps, constant, potential)
 
     def _normed(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         if self.spec.norm:
-            x = F.batch_norm(x, self.mean, self.variance, self.gain, self.shift, self.training, MOMENTUM, EPS)
+            x = normed(x, self.mean, self.variance, self.gain, self.shift, self.training)
         if added is not None:
             x = x + added
         if self.alive is not None:  # after the norm: a dead unit must not live on its shift, nor on a shortcut

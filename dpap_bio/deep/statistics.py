@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dpap_bio.deep import ranks
 from dpap_bio.deep.network import DeepNetwork, Layer
 from dpap_bio.rules.criticality import nearness
 from dpap_bio.rules.importance import remember, sliding_threshold
@@ -56,15 +57,16 @@ class Traces:
                 self._see(layer, received, spikes, constant)
 
     def _see(self, layer: Layer, received: Tensor, spikes: Tensor, constant: bool) -> None:
-        y = self._trace(spikes, "conv")
+        y = ranks.gathered(self._trace(spikes, "conv"))
         before, self._before = self._before, (spikes, y)
         if constant:
             x = self.rectified(received)
             x = (x.flatten(2).sum(2) if layer.spec.kind == "conv" else x.flatten(1)) * float(self.weights.sum())
+            x = ranks.gathered(x)
         elif layer.spec.kind == "conv" and received is before[0]:  # nothing pooled in between
             x = before[1]
         else:
-            x = self._trace(received, layer.spec.kind)
+            x = ranks.gathered(self._trace(received, layer.spec.kind))
         self._add(layer.name, y * (y - self._theta(layer.name, y)), x)
         self.use[layer.name] += y.sum(0)
         self.last[layer.name] = x, y

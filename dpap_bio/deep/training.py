@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dpap_bio.deep import account, memory, optimiser
+from dpap_bio.deep import account, memory, optimiser, ranks
 from dpap_bio.deep.checkpoint import network_arrays, network_from
 from dpap_bio.deep.feed import Feed, Part, open_feed
 from dpap_bio.deep.methods import find_method
@@ -106,12 +106,14 @@ def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) ->
         lr = optimiser.learning_rate(number + k / batches, epochs=protocol.epochs, schedule=form.schedule, lr=p.lr,
                                      lr_start=p.lr_start, lr_end=p.lr_end, warm_up=p.warm_up)
         learner.learned += lr
-        value, out = step(learner, _encoded(net, x, seed, number, k), labels, lr, form, see)
+        x = ranks.share(_encoded(net, x, seed, number, k), 1 if net.model.encoding == "direct" else net.model.steps)
+        value, out = step(learner, x, ranks.share(labels), lr, form, see)
         if not math.isfinite(value):
             raise Unhealthy(f"the loss is {value} in epoch {number}, batch {k}: lower lr ({p.lr:g})")
         total, seen = total + value * len(labels), seen + len(labels)
         right += int((out.argmax(1) == labels).sum())
     _check_weights(net, number, p)
+    ranks.check_same(net, f"after epoch {number}")
     return total / seen, right / seen
 
 
@@ -128,8 +130,9 @@ def step(learner: Learner, x: Tensor, labels: Tensor, lr: float, form, see=None)
         out = learner.net(x, see)
     lost = _loss(out.float(), labels, form.loss)
     lost.backward()
+    ranks.average_gradients(learner.net)
     learner.optimiser.step()
-    return float(lost.detach()), out.detach()
+    return float(ranks.total(lost.detach())) / ranks.world(), ranks.gathered(out.detach())
 
 
 def _check_weights(net: DeepNetwork, number: int, p) -> None:
