@@ -81,8 +81,8 @@ def _live(begun, request, kind, arm, seed: int, out: Path) -> None:
     try:
         for _ in kind.lives(protocol, arm, seed, request, after, quotas):
             pass
-    except living.Unhealthy:  # process 0 says so, or goes on without this control
-        if arm is protocol.arms[0]:
+    except living.Unhealthy:  # process 0 goes on without a control that has failed
+        if arm.name in ("main", *(pool.reference(each) for each in protocol.arms)):
             raise
 
 
