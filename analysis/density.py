@@ -22,7 +22,7 @@ def main(run, out):
                    ylabel=figures.label(read.curve(run, "main", seeds[0], "density", projections[0])))
     axes[0, 0].legend(title="arm", loc="lower left", alignment="left")
     axes[1, 0].set_ylabel("synapses per day")
-    axes[1, -1].legend(loc="upper right")
+    axes[1, -1].legend(loc="best")
     figure.savefig(out)
     caption = (f"Density of {' and '.join(projections)} synapses against developmental age. Lines: mean over seeds, "
                f"bands: smallest to largest seed; {figures.seeds_said(seeds)}. Adult: mean of the last fifth. Thin "

@@ -29,8 +29,10 @@ COVERED = {  # mechanism: protocols that use it, the fastest first
     "bcm_mean": ("plasticity_rules",), "spine": ("plasticity_rules",),
     "triplet_sliding": ("plasticity_rules", "triplet_threshold"),
     "calcium_threshold": ("plasticity_rules", "frequency_curve"),
+    "adaptive_threshold": ("homeostasis",), "intrinsic_plasticity": ("homeostasis",),
 }
-PARTS = {"synapse": ("equations", "on_pre", "on_post"), "target": ("equations", "on_spike")}
+PARTS = {"synapse": ("equations", "on_pre", "on_post"), "target": ("equations", "on_spike"),
+         "neuron": ("equations", "reset")}
 STRETCH = 1.2
 
 

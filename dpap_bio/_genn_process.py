@@ -15,6 +15,7 @@ from dpap_bio.genn_environment import wrong_versions
 from dpap_bio.genn_form import formulate
 from dpap_bio.model import Model
 from dpap_bio.network import Network
+from dpap_bio.spikes import of_all
 from dpap_bio.worker_job import model_state
 
 SMALL = 1_000_000  # pairs of a projection up to which every pair has room, whatever grows: 50 MB with six variables
@@ -46,6 +47,7 @@ class Programs:
             if program is not None:
                 program.close()
             program = self._running[key] = self._program(model, network, learning)
+        stimuli = of_all(stimuli, model, network, n_steps)
         begin = start(model, network, stimuli, n_steps, program.layout)
         return end(model, network, stimuli, n_steps, program.layout, program.live(begin))
 

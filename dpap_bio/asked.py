@@ -27,14 +27,22 @@ def request(protocol, size, set_, seeds, backend, target, model=None):
     return request
 
 
-def _model_for(protocol: str, model: str) -> str:
-    """The user's own model, from wherever a run is resumed; only a development in Brian2 has a model to replace."""
+def check_development(protocol: str, option: str) -> None:
+    """Refuse an option that only a development in Brian2 can follow."""
     from dpap_bio import kinds as kinds_of
     from dpap_bio import library
 
     kind = kinds_of.kind_of(library.find("protocol", protocol)).name
     if kind != "development":
-        raise ValueError(f"--model {model}: {Path(protocol).stem} is of kind {kind}; only a development takes a model")
+        raise ValueError(f"{option}: {Path(protocol).stem} is of kind {kind}; only a development takes "
+                         f"{option.split()[0]}")
+
+
+def _model_for(protocol: str, model: str) -> str:
+    """The user's own model, from wherever a run is resumed."""
+    from dpap_bio import library
+
+    check_development(protocol, f"--model {model}")
     return str(library.find("model", model).resolve()) if model.endswith(".toml") or "/" in model else model
 
 

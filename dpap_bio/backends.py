@@ -55,6 +55,14 @@ BACKENDS = {
                     ("cpu", "gpu"), _genn),
 }
 
+
+def fastest() -> str:
+    """The backend for much to do: cpp_standalone where there is a C++ compiler, else runtime."""
+    from dpap_bio._standalone_library import compiler
+
+    return "cpp_standalone" if compiler() else "runtime"
+
+
 COMPILE_WORTH = 400_000  # steps of all developments together: above, 1-2 minutes of compiling pay for themselves
 
 

@@ -80,6 +80,9 @@ def run(
     from dpap_bio import estimate as estimates
     from dpap_bio import runs
 
+    for option, value, default in (("--backend", backend, "runtime"), ("--target", target, "auto")):
+        if value != default:
+            asked.check_development(protocol, f"{option} {value}")
     request = asked.request(protocol, "quick" if quick else size, set_, seed, backend, target, model)
     if estimate:
         print(estimates.text(request, jobs))
@@ -92,8 +95,8 @@ def run(
 
     with watching() as (say, progress):
         say(f"{protocol} ({request.size}) -> {out}; stop it when you like, `dpap resume {out}` goes on")
-        runs.start(request, out, jobs=jobs, say=say, progress=progress)
-    return _print_verdicts(out)
+        verdicts = runs.start(request, out, jobs=jobs, say=say, progress=progress)
+    return _print_verdicts(out, verdicts)
 
 
 @app.command()
@@ -104,21 +107,24 @@ def resume(folder: RunFolder,
     from dpap_bio.progress import watching
 
     with watching() as (say, progress):
-        runs.resume(folder, jobs=jobs, say=say, progress=progress)
-    return _print_verdicts(folder)
+        verdicts = runs.resume(folder, jobs=jobs, say=say, progress=progress)
+    return _print_verdicts(folder, verdicts)
 
 
 @app.command()
 def judge(folder: RunFolder, as_json: Json = False) -> int:
     """Each criterion of a run with its value, its bounds and its verdict; exit 1 unless all passed."""
-    return _print_verdicts(folder, as_json)
+    from dpap_bio import judge as judging
+
+    return _print_verdicts(folder, judging.verdicts(asked.results_of(folder)), as_json)
 
 
 @app.command()
 def validate(
     names: Annotated[list[str] | None, typer.Argument(help="Protocols; default those that check a rule.")] = None,
     size: Annotated[str, typer.Option(help="quick or full.")] = "quick",
-    backend: Annotated[str, typer.Option(help="Who simulates: see `dpap list`.")] = "runtime",
+    backend: Annotated[str | None, typer.Option(help="Who simulates: see `dpap list`; default cpp_standalone where "
+                                                     "there is a C++ compiler, else runtime.")] = None,
     target: Annotated[str, typer.Option(help="How it generates code: see docs/backends.md.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="Folder for the runs; one begun there goes on.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Developments side by side; default one a core.", min=1)] = None,
@@ -128,9 +134,10 @@ def validate(
 
     A protocol whose data are not on this machine is left out, saying so.
     """
-    from dpap_bio import runs, validate
+    from dpap_bio import backends, runs, validate
     from dpap_bio.progress import watching
 
+    backend = backend or (backends.fastest() if target == "auto" else "runtime")
     requests = [asked.request(name, size, None, None, backend, target) for name in names or validate.names()]
     folder = out or runs.new_folder(Path("runs"), f"validate-{size}")
     with watching() as (say, _):
@@ -223,10 +230,9 @@ def bench(as_json: Json = False) -> int:
     return 0
 
 
-def _print_verdicts(folder: Path, as_json: bool = False) -> int:
+def _print_verdicts(folder: Path, verdicts: list, as_json: bool = False) -> int:
     from dpap_bio import judge
 
-    verdicts = judge.verdicts(asked.results_of(folder))
     print(json.dumps([v.as_dict() for v in verdicts], indent=1) if as_json else judge.table(verdicts))
     if not as_json and (folder / "report.html").exists():
         print(f"report: {folder / 'report.html'}")

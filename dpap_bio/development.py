@@ -72,7 +72,7 @@ def develop(protocol: Protocol, arm: Arm, seed: int, advance: Advance, *, after:
         record = {"epoch": number, "age": age, "stage": stage.name, **changes,
                   "summary": summary(model, network, fired, before, stage.n_steps * model.dt, changes)}
         if number % max(1, -(-protocol.epochs // SNAPSHOTS)) == 0 or last:
-            record["snapshot"] = snapshot(network)
+            record["snapshot"] = snapshot(model, network)
         if model.copies > 1:
             record["cells"] = cells(before, fired, model, stage.n_steps * model.dt)
         if last or number == 0:

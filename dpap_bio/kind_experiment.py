@@ -160,8 +160,8 @@ def _changed(parameters: Mapping[str, Several], set_: Mapping[str, object]) -> d
     found = dict(parameters)
     for name, value in set_.items():
         if name not in parameters:
-            raise ValueError(f"there is no parameter {name!r}{did_you_mean(name, parameters)}; "
-                             f"there are {', '.join(parameters)}")
+            near = did_you_mean(name, parameters) or f"; there are {', '.join(parameters)}"
+            raise ValueError(f"there is no parameter {name!r}{near}")
         found[name] = parameters[name].model_copy(update={"value": _value(name, value, parameters[name])})
     return found
 
@@ -197,8 +197,19 @@ def _lives(protocol: Protocol, arm: Arm, seed: int, request, after, quotas) -> I
     if after is not None:
         return
     experiment = find_experiment(protocol.experiment)
-    given = experiment.run(protocol.p(arm), newborn.generator(seed, -1, f"experiment.{protocol.experiment}"))
-    yield Step(-1, {}, {"epoch": -1, "outcome": {name: np.asarray(value) for name, value in given.items()}})
+    try:
+        given = experiment.run(protocol.p(arm), newborn.generator(seed, -1, f"experiment.{protocol.experiment}"))
+        outcome = {name: np.asarray(given[name]) for name in experiment.gives}
+        for name, column in experiment.gives.items():
+            if outcome[name].ndim != len(column.dims):
+                raise ValueError(f"{name} is empty")
+    except (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError) as error:
+        changed = ", ".join(f"{n} = {v if isinstance(v, str) else f'{v:g}'}" for n, v in
+                            {**protocol.set, **arm.set}.items())
+        if not changed:
+            raise
+        raise ValueError(f"{protocol.name}, {arm.name}: it cannot be computed with {changed}: {error}") from None
+    yield Step(-1, {}, {"epoch": -1, "outcome": outcome})
 
 
 def _groups(protocol: Protocol, records: Mapping[tuple[str, int], Records]) -> dict[str, xr.Dataset]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from dpap_bio.model import Model
 from dpap_bio.network import Network, Table
+from dpap_bio.settle import settled
 
 RASTER = 1.0  # s of spikes kept for the raster at the end of a stage
 
@@ -17,10 +18,14 @@ def lifetimes(network: Network, name: str, mask) -> dict[str, np.ndarray]:
     return {"id": table.id, "pre": source.id[table.pre], "post": target.id[table.post], "w": weights(table)}
 
 
-def snapshot(network: Network) -> dict:
-    """Every live synapse by lasting ids, with the columns that rules and figures read."""
+def snapshot(model: Model, network: Network) -> dict:
+    """Every live synapse by lasting ids, with the columns that rules and figures read, all as of now.
+
+    Backends keep event-driven variables as of different times: only their value today means the same for all.
+    """
     out = {}
-    for name, table in network.synapses.items():
+    for name, raw in network.synapses.items():
+        table = settled(model.projections[name], raw, network.step * model.dt)
         shown = {n: c for n, c in table.columns.items() if n not in ("pre", "post", "alive", "lastupdate")}
         source, target = (network.neurons[end] for end in network.ends[name])
         out[name] = {**shown, "pre": source.id[table.pre], "post": target.id[table.post]}
@@ -38,8 +43,8 @@ def at_birth(model: Model, network: Network) -> dict:
     none = {n: {"id": np.empty(0, np.int64), "w": np.empty(0)} for n in network.synapses}
     changes = {"births": births, "deaths": none, "neuron_deaths": {n: np.empty(0, np.int64) for n in network.neurons}}
     sizes = {n: t.id for n, t in network.neurons.items()}
-    return {"epoch": -1, "age": 0.0, "stage": "birth", **changes, "neurons": sizes, "snapshot": snapshot(network),
-            "summary": summary(model, network, {}, network, 1.0, changes)}
+    return {"epoch": -1, "age": 0.0, "stage": "birth", **changes, "neurons": sizes,
+            "snapshot": snapshot(model, network), "summary": summary(model, network, {}, network, 1.0, changes)}
 
 
 def summary(model: Model, network: Network, fired, lived: Network, seconds: float, changes) -> dict[str, float]:

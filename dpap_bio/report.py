@@ -41,18 +41,19 @@ class Picture:
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
 
 
-def write(folder: Path) -> Path:
+def write(folder: Path, run: xr.DataTree | None = None) -> Path:
     """Draw the figures of a run folder as PNG files and write its report.html.
 
     Arguments
         folder  path        holds run.nc, and run.json if wall times are to be shown
+        run     DataTree    what run.nc holds, where it is at hand: reading a large run takes half a minute
     Returns
         Path                of the page
     Raises
         FileNotFoundError, ValueError   run.nc is missing or damaged: one sentence
     """
     folder = Path(folder)
-    run = results.load(folder / "run.nc")
+    run = results.load(folder / "run.nc") if run is None else run
     pictures = [_picture(name, run, folder) for name in _figures(run)]
     said = {p.name: {"caption": p.caption, "alt": p.alt, "problem": p.problem} for p in pictures}
     write_text_atomically(folder / "captions.json", json.dumps(said, indent=1) + "\n")

@@ -18,10 +18,16 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dpap_bio import store
 from dpap_bio.living import STOPPED, Progress, Request, Say, records
 from dpap_bio.pool import Begun, develop_all, place
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from dpap_bio.judge import Verdict
 
 __all__ = ["Progress", "Request", "begin", "conclude", "finished", "machine", "new_folder", "read_info", "reopen",
            "resume", "start", "versions"]
@@ -37,9 +43,11 @@ def new_folder(root: Path, name: str) -> Path:
 
 
 def start(request: Request, out: Path, *, jobs: int | None = None, say: Say = print,
-          progress: Callable[[Progress], None] | None = None) -> Path:
+          progress: Callable[[Progress], None] | None = None) -> list[Verdict]:
     """Begin a run in a new folder and finish it.
 
+    Returns
+        the verdict on each criterion
     Raises
         ValueError, FileExistsError, BlockingIOError, Unhealthy, KeyboardInterrupt   each one sentence
     """
@@ -50,15 +58,19 @@ def start(request: Request, out: Path, *, jobs: int | None = None, say: Say = pr
 
 
 def resume(out: Path, *, jobs: int | None = None, say: Say = print,
-           progress: Callable[[Progress], None] | None = None) -> Path:
+           progress: Callable[[Progress], None] | None = None) -> list[Verdict]:
     """Go on with a run that was stopped or killed; the result is the one it would have had, bit for bit.
 
+    Returns
+        the verdict on each criterion
     Raises
         ValueError   there is no run, or its protocol or model files changed since it began
     """
     if finished(out):
+        from dpap_bio import judge, results
+
         say(f"{out}: this run is finished already")
-        return out / "run.nc"
+        return judge.verdicts(results.load(out / "run.nc"))
     begun = reopen(out)
     with store.Lock(out):
         return _finish(begun, jobs, say, progress)
@@ -98,20 +110,21 @@ def finished(out: Path) -> bool:
     return read_info(out)["status"] == "finished"
 
 
-def conclude(out: Path, walls: Mapping[str, float], say: Say = print) -> None:
+def conclude(out: Path, walls: Mapping[str, float], say: Say = print) -> list[Verdict]:
     """Make the results and the report of a run of which everything was lived; its lock is held by who lived it."""
-    from dpap_bio import report
+    from dpap_bio import judge, report
 
     begun = reopen(out)
-    _collect(begun.request, begun.protocol, out, say)
+    run = _collect(begun.request, begun.protocol, out, say)
     info = read_info(out)
     info["wall_s"] |= walls
     info |= {"status": "developed", "ended": _now(), "sha256": {"run.nc": _sha_file(out / "run.nc")}}
     _write_json(out / "run.json", info)
-    report.write(out)
+    report.write(out, run)
     info["status"] = "finished"
     _write_json(out / "run.json", info)
     shutil.rmtree(out / "developments", ignore_errors=True)
+    return judge.verdicts(run)
 
 
 def read_info(out: Path) -> dict:
@@ -128,14 +141,13 @@ def read_info(out: Path) -> dict:
         raise ValueError(f"{out / 'run.json'} is damaged: the run cannot be resumed, begin a new one") from None
 
 
-def _finish(begun: Begun, jobs, say, progress) -> Path:
+def _finish(begun: Begun, jobs, say, progress) -> list[Verdict]:
     develop_all([begun], jobs or os.cpu_count() or 1, say, progress or (lambda p: None))
-    conclude(begun.out, begun.walls, say)
-    return begun.out / "run.nc"
+    return conclude(begun.out, begun.walls, say)
 
 
-def _collect(request, protocol, out: Path, say) -> None:
-    """Put the records of all developments into run.nc; the records and the tree are gone from memory afterwards."""
+def _collect(request, protocol, out: Path, say) -> xr.DataTree:
+    """Put the records of all developments into run.nc; the records are gone from memory afterwards."""
     from dpap_bio import results
 
     lived, stopped = {}, {}
@@ -153,6 +165,7 @@ def _collect(request, protocol, out: Path, say) -> None:
             lived[arm.name, seed] = kept
     tree = results.assemble(protocol, lived, backend=request.backend, target=request.target, stopped=stopped)
     results.save(tree, out / "run.nc")
+    return tree
 
 
 def _request_of(info: Mapping) -> Request:

@@ -89,6 +89,14 @@ def merge(step, neuron, n_neurons):
     return np.divmod(key[fresh], n_neurons)
 
 
+def of_all(stimuli, model, network, n_steps):
+    """The stimuli of an epoch, with no spikes for the stimulated populations that nothing is shown to."""
+    none = np.empty(0, np.int64)
+    return {name: stimuli[name] if name in stimuli else
+            Spikes(none, none, len(network.neurons[name]), n_steps, model.dt, none, none, none)
+            for name in [*stimuli, *(n for n in model.stimulated() if n not in stimuli)]}
+
+
 def side_by_side(parts):
     """Populations of equal size that see the same presentations, as one; a class that differs between them is -1."""
     first, n = parts[0], parts[0].n_neurons

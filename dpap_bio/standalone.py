@@ -23,7 +23,7 @@ from dpap_bio._standalone_library import compiler, key, library
 from dpap_bio._standalone_limits import check, fading, structure, without_decay
 from dpap_bio.model import LEARNING, Model
 from dpap_bio.network import Network, Table
-from dpap_bio.spikes import Spikes
+from dpap_bio.spikes import Spikes, of_all
 
 SPAN = 20.0  # a base lasts so many of its decay constants: e^-20 is far from underflow, and the base seldom moves
 CHUNK = 500  # steps between two looks at Ctrl+C
@@ -40,6 +40,7 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
         raise ValueError("backend cpp_standalone needs a C++ compiler and found none: install g++, set CXX, "
                          "or use --backend runtime")
     check(model, network)
+    stimuli = of_all(stimuli, model, network, n_steps)
     slopes = fading(model)
     made, layout = _program(model, network, slopes)
     clock = {name: _Base.of(slope.values(), model.dt, network.step) for name, slope in slopes.items()}

@@ -49,7 +49,7 @@ def test_bumps_close_the_ring_at_180_degrees():
 def test_a_closed_eye_sends_noise_alone_and_both_open_eyes_the_same_pattern():
     rng = np.random.default_rng(0)
     open_ = np.array([[True, True], [False, True]])
-    x = seen(8, open_, np.array([0.0, 0.0]), 0.0, rng)
+    x = seen(3, 8, open_, np.array([0.0, 0.0]), 0.0, rng)[-1]
     assert x[0, 0].tolist() == x[0, 1].tolist() and x[0].sum() == 2
     assert not x[1, 0].any() and x[1, 1].sum() == 1
 

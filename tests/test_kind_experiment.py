@@ -128,3 +128,9 @@ def test_a_wrong_file_is_one_sentence(coin, old, new, sentence):
     with pytest.raises(ValueError, match="coin.toml") as error:
         coin(old, new)
     assert sentence in str(error.value) and "\n" not in str(error.value)
+
+
+def test_values_that_cannot_be_computed_with_are_named(coin):
+    kind, protocol = coin(set_={"tosses": -3})
+    with pytest.raises(ValueError, match="coin, main: it cannot be computed with tosses = -3: negative dimensions"):
+        next(kind.lives(protocol, protocol.arms[0], 1, None, None, None))

@@ -10,6 +10,7 @@ from dpap_bio import _standalone_library, backends, brian, model, newborn, proto
 from dpap_bio.development import develop
 from dpap_bio.network import Table
 from dpap_bio.settle import settled
+from dpap_bio.spikes import Spikes
 
 pytestmark = pytest.mark.skipif(_standalone_library.compiler() is None, reason="no C++ compiler here")
 RULES = ["pair_stdp", "triplet_stdp", "bcm", "post_stdp", "inhibitory_stdp"]
@@ -212,6 +213,16 @@ def test_a_network_without_synapses_lives(tmp_path):
     ours, _ = lived(m, bare.compact(), stimulus(m), [STEPS])
     theirs, _ = lived(m, bare.compact(), stimulus(m), [STEPS], advance=brian.advance, target="numpy")
     assert close(ours, theirs, 1e-12)
+
+
+def test_a_population_that_nothing_is_shown_to_is_silent_as_at_runtime():
+    m = model.load("bcm_threshold")  # two inputs, each followed by the cell
+    start, spikes = newborn.start_network(m, 3), np.arange(0, 400, 100)
+    shown = {"pre": Spikes(spikes, 0 * spikes, 1, 500, m.dt, [0], [500], [-1])}
+    ours, fired = standalone.advance(m, start, shown, 500)
+    theirs, fired_there = brian.advance(m, start, shown, 500, target="numpy")
+    assert close(ours, theirs, 1e-12)
+    assert fired.keys() == fired_there.keys() and not len(fired["other"][0])
 
 
 @pytest.mark.parametrize("name", ["critical_period", "spine_fading"])

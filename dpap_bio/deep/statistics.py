@@ -45,10 +45,13 @@ class Traces:
         self.weights = decay ** torch.arange(self.steps - 1, -1, -1, dtype=torch.float32) / self.steps
         self.threshold, self._before = dict(start), (None, None)
         self._score, self.use, self.last, self._waiting = {}, {}, {}, {}
+        self._factors, self._inputs = {}, {}
         for layer in net.prunable():
             n_out, n_in = layer.weight.shape[:2]
             self._score[layer.name] = torch.zeros(n_out, n_in, device=layer.weight.device)
             self.use[layer.name] = torch.zeros(n_out, device=layer.weight.device)
+            self._factors[layer.name] = torch.zeros(n_out, device=layer.weight.device)
+            self._inputs[layer.name] = torch.zeros(n_in, device=layer.weight.device)
 
     @torch.no_grad()
     def __call__(self, layer: Layer, received: Tensor, spikes: Tensor | None, constant: bool) -> None:
@@ -80,9 +83,16 @@ class Traces:
             self._flush(name)
         return self._score
 
+    def by_chance(self, name: str) -> Tensor:
+        """What the score of a layer (out, in) would be if x and y had nothing to do with each other: the sum of
+        y (y - theta) times the mean of x."""
+        return torch.outer(self._factors[name], self._inputs[name] / max(1, self.samples))
+
     def _add(self, name: str, factor: Tensor, x: Tensor) -> None:
         """Add the product of both to the score, together with those of other small batches: a big score is read and
         written once for ROWS samples."""
+        self._factors[name] += factor.sum(0)
+        self._inputs[name] += x.sum(0)
         waiting = self._waiting.setdefault(name, [])
         waiting.append((factor, x))
         if sum(len(f) for f, _ in waiting) >= ROWS:

@@ -157,6 +157,8 @@ class Structure:
                 synapse["fresh"] = _spread(self.traces.score[layer.name], bridge.form(layer, self.method.grain))
                 neuron["fresh_use"] = self.traces.use[layer.name]
                 if self.method.sees == "bcm":
+                    chance = self.traces.by_chance(layer.name)
+                    synapse["fresh_by_chance"] = _spread(chance, bridge.form(layer, self.method.grain))
                     neuron["threshold_bcm"], neuron["threshold_weight"] = self.traces.threshold[layer.name]
                 neuron["samples"] = torch.full_like(neuron["fresh_use"], self.traces.samples)
                 x, y = self.traces.last[layer.name]

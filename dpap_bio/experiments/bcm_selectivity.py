@@ -35,19 +35,33 @@ def learn(patterns, weights, shown, *, eta, tau, power, exponent, sliding=True, 
         sliding          bool                  False keeps theta at c0
     Returns
         weights (n_cells, n_in), theta (n_cells,)
+
+    The four numbers may differ between cells, (n_cells,): what a step costs hardly depends on how many cells take it.
+    Likewise everything is computed in place: with so few cells, making arrays would be most of the work.
     """
     w, mean = weights.copy(), np.zeros(len(weights))
     theta = np.full(len(w), c0)
+    c, step, x, product = np.empty_like(mean), np.empty_like(mean), np.empty_like(w), np.empty_like(w)
     for k in shown:
-        x = patterns[k]
-        c = np.clip((w * x).sum(axis=1), 0, HIGHEST * c0)
+        patterns.take(k, axis=0, out=x, mode="clip")
+        np.add.reduce(np.multiply(w, x, out=product), axis=1, out=c)
+        _clip(c, 0.0, HIGHEST * c0)
         if sliding:
-            mean += ((c / c0) ** power - mean) / tau
-            theta = c0 * mean**exponent
-        step = eta * c * (c - theta)
-        w += np.clip(step, -HIGHEST * c0, HIGHEST * c0)[:, None] * x
-        np.clip(w, -HIGHEST * c0, HIGHEST * c0, out=w)
+            np.power(np.divide(c, c0, out=step), power, out=step)
+            np.subtract(step, mean, out=step)
+            mean += np.divide(step, tau, out=step)
+            np.multiply(np.power(mean, exponent, out=theta), c0, out=theta)
+        np.multiply(eta, c, out=step)
+        np.multiply(step, np.subtract(c, theta, out=c), out=step)
+        _clip(step, -HIGHEST * c0, HIGHEST * c0)
+        w += np.multiply(step[:, None], x, out=product)
+        _clip(w, -HIGHEST * c0, HIGHEST * c0)
     return w, theta
+
+
+def _clip(values, low, high):
+    """In place; three times as fast as np.clip on a few numbers."""
+    np.minimum(np.maximum(values, low, out=values), high, out=values)
 
 
 def selectivity(response: np.ndarray, floor: float) -> np.ndarray:
@@ -64,9 +78,9 @@ def bumps(n_patterns: int, n_inputs: int, width: float) -> np.ndarray:
 
 
 def _run(p, rng):
-    kinds = np.asarray(p.n_patterns, int)
-    rows = [_one_kind(k, p.power, 1.0, p, rng) for k in kinds]
-    older = [_one_kind(k, 1.0, p.exponent_1982, p, rng) for k in np.asarray(p.n_patterns_1982, int)]
+    kinds, kinds_1982 = (np.asarray(k, int) for k in (p.n_patterns, p.n_patterns_1982))
+    rows = _kinds([*((k, p.power, 1.0) for k in kinds), *((k, 1.0, p.exponent_1982) for k in kinds_1982)], p, rng)
+    rows, older = rows[: len(kinds)], rows[len(kinds) :]
     peak, select, winners, theta = (np.array(column) for column in zip(*[row[:4] for row in rows], strict=True))
     exact_1982 = [fixed_point(k, power=1.0, exponent=p.exponent_1982) for k in p.n_patterns_1982]
     of_bumps = _bumps(p, rng)
@@ -85,16 +99,28 @@ def _run(p, rng):
     }  # fmt: skip
 
 
-def _one_kind(k, power, exponent, p, rng):
-    """Cells that learn k orthonormal patterns: peak, selectivity, share with one winner, threshold, responses."""
-    patterns = np.eye(k)
-    w = rng.uniform(0, p.w_start, (int(p.cells), k))
-    shown = rng.integers(k, size=(int(p.steps), int(p.cells)), dtype=np.int8)
-    options = {"eta": p.eta / k, "tau": p.tau_threshold * k, "power": power, "exponent": exponent}
-    if exponent != 1:  # the 1982 threshold is steep: it must be faster still, and weights slower
-        options |= {"eta": p.eta_1982 / k, "tau": p.tau_1982 * k}
-    w, theta = learn(patterns, w, shown, sliding=p.sliding > 0, **options)
-    response = np.clip(w @ patterns.T, 0, HIGHEST)
+def _kinds(kinds, p, rng):
+    """Cells that learn orthonormal patterns, each kind (K, power, exponent) by itself but all side by side.
+
+    Returns a row for each kind: peak, selectivity, share of cells with one winner, threshold, ordered responses.
+    """
+    most, cells = max(k for k, *_ in kinds), int(p.cells)
+    starts, shown = [], []
+    for k, *_ in kinds:
+        starts.append(np.pad(rng.uniform(0, p.w_start, (cells, k)), ((0, 0), (0, most - k))))
+        shown.append(rng.integers(k, size=(int(p.steps), cells), dtype=np.int8))
+    # the 1982 threshold is steep: it must be faster still, and weights slower
+    paces = [(p.eta / k, p.tau_threshold * k) if exponent == 1 else (p.eta_1982 / k, p.tau_1982 * k)
+             for k, _, exponent in kinds]
+    eta, tau, power, exponent = (np.repeat(column, cells) for column in (
+        *zip(*paces, strict=True), *list(zip(*kinds, strict=True))[1:]))
+    w, theta = learn(np.eye(most), np.concatenate(starts), np.concatenate(shown, axis=1), eta=eta, tau=tau, power=power,
+                     exponent=exponent, sliding=p.sliding > 0)
+    return [_row(np.clip(w[i * cells : (i + 1) * cells, :k], 0, HIGHEST), theta[i * cells : (i + 1) * cells], p)
+            for i, (k, *_) in enumerate(kinds)]
+
+
+def _row(response, theta, p):
     select = selectivity(response, p.floor)
     one = ((response > 0.5 * response.max(axis=1, keepdims=True)).sum(axis=1) == 1) & (response.max(axis=1) > p.floor)
     ordered = -np.sort(-response, axis=1)

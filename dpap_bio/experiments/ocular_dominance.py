@@ -15,20 +15,22 @@ REST = -1.0  # responses are measured from spontaneous activity, which can be su
 HIGHEST = 1e3
 
 
-def seen(n_patterns: int, open_: np.ndarray, noise: np.ndarray, noise_open: float, rng) -> np.ndarray:
-    """What both eyes of every cell send in one step.
+def seen(steps: int, n_patterns: int, open_: np.ndarray, noise: np.ndarray, noise_open: float, rng) -> np.ndarray:
+    """What both eyes of every cell send, step by step.
 
     Arguments
+        steps       int
         n_patterns  int                    K
         open_       (n_cells, 2) bool      left and right eye
         noise       (n_cells,) float       standard deviation of what a closed eye sends
         noise_open  float                  the same, added to the pattern, of an open eye
     Returns
-        (n_cells, 2, K) float
+        (steps, n_cells, 2, K) float
     """
-    n = len(open_)
-    x = rng.standard_normal((n, 2, n_patterns)) * np.where(open_, noise_open, noise[:, None])[:, :, None]
-    x[np.arange(n), :, rng.integers(n_patterns, size=n)] += open_
+    x = rng.standard_normal((steps, len(open_), 2, n_patterns))
+    x *= np.where(open_, noise_open, noise[:, None])[:, :, None]
+    shown = rng.integers(n_patterns, size=(steps, len(open_), 1, 1))
+    np.put_along_axis(x, shown, np.take_along_axis(x, shown, axis=3) + open_[:, :, None], axis=3)
     return x
 
 
@@ -44,18 +46,49 @@ def rear(w, theta, steps, open_, noise, p, rng, *, every):
         w, theta, kept (n_kept, n_cells, 2, K)                     kept: the weights, which are the
                                                                    responses of each eye to each pattern
     """
-    w, theta, kept = w.copy(), theta.copy(), [w.copy()]
-    for step in range(1, steps + 1):
-        x = seen(w.shape[2], open_, noise, p.noise_open, rng)
-        c = np.clip((w * x).sum(axis=(1, 2)), REST, HIGHEST)
-        if p.competition > 0:
-            w += p.eta_competition * c[:, None, None] * (x - c[:, None, None] * w)
-        else:
-            w += p.eta * (c * (c - theta))[:, None, None] * x
-        theta += (c**2 - theta) / p.tau_threshold * (p.sliding > 0)
-        if step % every == 0:
-            kept.append(w.copy())
-    return w, theta, np.array(kept)
+    n, _, k = w.shape
+    flat, theta, kept = w.reshape(n, 2 * k).copy(), theta.copy(), [w.copy()]
+    follow = _compete if p.competition > 0 else _slide
+    for done in range(0, steps, every):
+        now = min(every, steps - done)
+        follow(flat, theta, seen(now, k, open_, noise, p.noise_open, rng).reshape(now, n, 2 * k), p)
+        if now == every:
+            kept.append(flat.reshape(w.shape).copy())
+    return flat.reshape(w.shape), theta, np.array(kept)
+
+
+def _slide(w, theta, inputs, p) -> None:
+    """BCM, in place: dw = eta c (c - theta) x, theta the mean square of c; (n_cells, n_in) weights."""
+    c, square, change, product = *np.empty((3, len(w))), np.empty_like(w)
+    for x in inputs:
+        _response(w, x, product, c)
+        np.subtract(c, theta, out=change)
+        change *= c
+        change *= p.eta
+        w += np.multiply(change[:, None], x, out=product)
+        _follow(theta, c, square, p)
+
+
+def _compete(w, theta, inputs, p) -> None:
+    """Oja's rule, in place: dw = eta c (x - c w)."""
+    c, square, product, decay = *np.empty((2, len(w))), np.empty_like(w), np.empty_like(w)
+    for x in inputs:
+        _response(w, x, product, c)
+        np.subtract(x, np.multiply(w, c[:, None], out=decay), out=product)
+        product *= np.multiply(c, p.eta_competition, out=square)[:, None]
+        w += product
+        _follow(theta, c, square, p)
+
+
+def _response(w, x, product, c) -> None:
+    np.add.reduce(np.multiply(w, x, out=product), axis=1, out=c)
+    np.minimum(np.maximum(c, REST, out=c), HIGHEST, out=c)
+
+
+def _follow(theta, c, square, p) -> None:
+    if p.sliding > 0:
+        np.subtract(np.multiply(c, c, out=square), theta, out=square)
+        theta += np.divide(square, p.tau_threshold, out=square)
 
 
 def half_time(response: np.ndarray, every: float) -> tuple[float, bool]:

@@ -13,6 +13,7 @@ METHODS = {
     "none": "none:NONE",
     "dpap": "dpap:DPAP",
     "dpap_smooth": "dpap:DPAP_SMOOTH",
+    "dpap_delivered": "dpap:DPAP_DELIVERED",
     "dpap_time": "dpap_time:DPAP_TIME",
     "dpap_parity": "dpap_parity:DPAP_PARITY",
     "random": "random:RANDOM",
