@@ -16,6 +16,7 @@ CELLS = [("lif", "hard"), ("lif", "soft"), ("plif", "hard"), ("plif", "soft")]
 
 @pytest.fixture(params=["compiled", "plain"])
 def way(request, monkeypatch):
+    monkeypatch.setattr(kernels, "SMALL", 0)
     if request.param == "plain":
         monkeypatch.setattr(kernels, "library", lambda: None)
 

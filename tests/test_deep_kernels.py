@@ -16,6 +16,11 @@ from dpap_bio.deep.training import lives  # noqa: E402
 pytestmark = pytest.mark.skipif(kernels.library() is None, reason="there is no C++ compiler")
 
 
+@pytest.fixture(autouse=True)
+def also_small(monkeypatch):
+    monkeypatch.setattr(kernels, "SMALL", 0)
+
+
 def network(**form):
     net = DeepNetwork(model.from_text("small", model_text(**form), {})).grow(1)
     torch.manual_seed(1)
@@ -102,11 +107,17 @@ def test_without_a_compiler_a_training_goes_on_in_plain_pytorch(tmp_path, monkey
     found = protocol.load(written(tmp_path, "dpap", DPAP, epochs=1))
     plain = [record for _, _, record in lives(found, found.arm("main"), 1)]
     monkeypatch.undo()
+    monkeypatch.setattr(kernels, "SMALL", 0)
     kernels.library.cache_clear()
     fast = [record for _, _, record in lives(found, found.arm("main"), 1)]
     assert kernels.library() is not None
     assert plain[1]["loss"]["train"] == pytest.approx(fast[1]["loss"]["train"], rel=1e-3)
     assert np.isfinite(plain[1]["loss"]["test"])
+
+
+def test_small_tensors_stay_in_pytorch(monkeypatch):
+    monkeypatch.setattr(kernels, "SMALL", 100)
+    assert kernels.fit(torch.zeros(10, 10)) and not kernels.fit(torch.zeros(9, 11))
 
 
 def test_memory_can_be_kept_anywhere():

@@ -11,6 +11,7 @@ from dpap_bio.kinds import Unhealthy  # noqa: E402
 
 @pytest.fixture(params=["compiled", "plain"])
 def way(request, monkeypatch):
+    monkeypatch.setattr(kernels, "SMALL", 0)
     if request.param == "plain":
         monkeypatch.setattr(kernels, "library", lambda: None)
 

@@ -26,6 +26,7 @@ FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping
 SOURCES = ("cells.cpp", "pool.cpp", "events.cpp")
 SURROGATES = {"atan": 0, "quadratic_gate": 1}  # the others take exponentials and stay in PyTorch
 LANES, BLOCK = 32, 64  # L of cells.cpp, B of events.cpp
+SMALL = 1 << 14  # numbers: for fewer PyTorch is as fast
 FEW = 0.3  # of the numbers are not zero: below, a convolution by events is faster (measured: up to about 0.4)
 TYPES = {torch.float32: ("float32", torch.float32), torch.float64: ("float64", torch.float64),
          torch.bfloat16: ("bfloat16", torch.float32)}
@@ -45,9 +46,9 @@ class _Map(ctypes.Structure):
 
 
 def fit(x: Tensor, spec: CellSpec | None = None) -> bool:
-    """Can the kernels take this tensor, and cells of this kind?"""
+    """Can the kernels take this tensor, and cells of this kind, and is it worth the call?"""
     known = spec is None or (spec.kind in ("lif", "plif") and spec.surrogate in SURROGATES)
-    return known and x.device.type == "cpu" and x.dtype in TYPES and library() is not None
+    return known and x.numel() >= SMALL and x.device.type == "cpu" and x.dtype in TYPES and library() is not None
 
 
 def last(x: Tensor) -> Tensor:

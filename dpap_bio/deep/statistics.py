@@ -17,7 +17,7 @@ from dpap_bio.deep.network import DeepNetwork, Layer
 from dpap_bio.rules.criticality import nearness
 from dpap_bio.rules.importance import remember, sliding_threshold
 
-ROWS = 64  # samples whose scores are added at once
+ROWS = 128  # samples whose scores are added at once
 
 
 class Traces:
