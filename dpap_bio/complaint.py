@@ -19,6 +19,8 @@ _WANTED = {
     "string_too_long": "text of at most {max_length} characters", "literal_error": "{expected}",
 }
 
+RENAMED = {"density_of": "quota_of"}  # keys of older files
+
 
 def sentence(error: ValidationError, form: type[BaseModel], content: Any) -> str:
     """The first complaint about a file's content, the file itself unnamed, with the number of further ones.
@@ -38,7 +40,9 @@ def sentence(error: ValidationError, form: type[BaseModel], content: Any) -> str
 def _said(first, form, parts) -> str:
     kind = first["type"]
     if kind == "extra_forbidden":
-        return f"this key is not known here{_near(str(parts[-1]), form, parts[:-1])}"
+        near = _near(str(parts[-1]), form, parts[:-1])
+        return f"this key is now called {RENAMED[parts[-1]]!r}" if parts[-1] in RENAMED else (
+            f"this key is not known here{near}")
     if kind == "missing":
         return "this key is missing"
     if kind == "value_error":

@@ -45,7 +45,7 @@ def develop(protocol: Protocol, arm: Arm, seed: int, advance: Advance, *, after:
         seed      int >= 0; arms of one seed see the same stimuli and start from the same network
         advance   f(model, network, stimuli, n_steps, learning=...) -> (network, fired): a backend
         after     the last epoch of an earlier, unfinished development to go on from
-        quotas    projection -> epoch -> synapses left, of the reference run, for an arm with `density_of`
+        quotas    projection -> epoch -> synapses left, of the reference run, for an arm with `quota_of`
     Raises
         Unhealthy   NaN, more than 200 Hz, or no spike at all although there was a stimulus
     """

@@ -48,7 +48,7 @@ class Kind:
             first is "main"), criteria, figures, set, texts, folder and epochs
     lives   f(protocol, arm, seed, request, after, quotas) -> Step, Step, ...; `after` is (number, state) or None
     groups  f(protocol, {(arm, seed): records}) -> path -> Dataset of the run file, /parameters among them
-    quotas  f(records) -> name -> epoch -> how many were left: what a control with `density_of` keeps
+    quotas  f(records) -> name -> epoch -> how many were left: what a control with `quota_of` keeps
     model   f(protocol) -> the name of what was run
     target  f(protocol, asked) -> the code generation target in force; "" where nothing is generated
     """

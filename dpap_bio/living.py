@@ -100,7 +100,7 @@ def _controls_may_end_early(protocol, arm, seed: int, folder: Path, say: Say):
     try:
         yield
     except Unhealthy as error:
-        if arm is protocol.arms[0] or any(getattr(a, "density_of", None) == arm.name for a in protocol.arms):
+        if arm is protocol.arms[0] or any(getattr(a, "quota_of", None) == arm.name for a in protocol.arms):
             raise
         store.write_text_atomically(folder / STOPPED, str(error))
         say(f"{arm.name}, seed {seed}, ended early: {error}")

@@ -36,7 +36,7 @@ class Begun:
 
 def develop_all(runs: Sequence[Begun], jobs: int, say: Say, progress: Callable[[Progress], None],
                 conclude: Callable[[Path, dict], None] | None = None) -> None:
-    """Let every arm and seed of every run live, `jobs` at a time; an arm with `density_of` waits for its reference.
+    """Let every arm and seed of every run live, `jobs` at a time; an arm with `quota_of` waits for its reference.
 
     Arguments
         runs       what has begun; `walls` and `error` of each are filled in
@@ -86,7 +86,7 @@ def place(out: Path, arm: str, seed: int) -> Path:
 
 def reference(arm) -> str | None:
     """The arm whose number of synapses this arm keeps, if it is such a control."""
-    return getattr(arm, "density_of", None)
+    return getattr(arm, "quota_of", None)
 
 
 def _ready(todo, free: int) -> list:

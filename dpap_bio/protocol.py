@@ -44,7 +44,7 @@ class Arm:
     title: str
     replace: Mapping[str, str] = field(default_factory=dict)
     set: Mapping[str, object] = field(default_factory=dict)
-    density_of: str | None = None
+    quota_of: str | None = None
     model: str | None = None
 
 

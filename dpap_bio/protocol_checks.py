@@ -48,7 +48,7 @@ def checked(path: Path, text: str, spec: schema.ProtocolFile, size: str, set_: d
         fail(f"conditions.{error}")
     name = spec.model if model is None else str(Path(model).resolve()) if Path(model).suffix else model
     wanted = [a for a in spec.arms if change.arms is None or a.name in change.arms]
-    arms = (Arm("main", spec.title), *(Arm(a.name, a.title, a.replace, a.set, a.density_of, a.model) for a in wanted))
+    arms = (Arm("main", spec.title), *(Arm(a.name, a.title, a.replace, a.set, a.quota_of, a.model) for a in wanted))
     chosen = tuple(seeds or change.seeds or spec.seeds)
     if len(set(chosen)) < len(chosen):
         fail(f"seeds: found {list(chosen)}, each is run once")
@@ -145,8 +145,8 @@ def _shown(fail, where: str, spec: schema.StimulusSpec, model: Model, conditions
 def _check_arm(fail, protocol: Protocol, arm: Arm, model: Model) -> dict[str, str]:
     """Check an arm in every stage; the texts of the files that its models are made of."""
     texts = {}
-    if arm.density_of is not None and arm.density_of not in [a.name for a in protocol.arms if a.density_of is None]:
-        fail(f"arms.{arm.name}.density_of: found {arm.density_of!r}, an arm that runs on its own is wanted")
+    if arm.quota_of is not None and arm.quota_of not in [a.name for a in protocol.arms if a.quota_of is None]:
+        fail(f"arms.{arm.name}.quota_of: found {arm.quota_of!r}, an arm that runs on its own is wanted")
     for stage in protocol.stages:
         try:
             staged = protocol.model(arm, stage)

@@ -172,8 +172,8 @@ def _changes(text: str) -> str:
     if not any(isinstance(value, dict) for value in content.values()):  # a stage's own parameters
         content = {"set": content}
     rules = [f"rule {old} becomes {new}" for old, new in content.get("replace", {}).items()]
-    others = {n: v for n, v in content.items() if n not in ("replace", "set", "density_of")}
-    quota = [f"as many synapses as in {content['density_of']}"] if "density_of" in content else []
+    others = {n: v for n, v in content.items() if n not in ("replace", "set", "quota_of")}
+    quota = [f"as many synapses as in {content['quota_of']}"] if "quota_of" in content else []
     values = {**others, **content.get("set", {})}
     return "; ".join([*rules, *quota, *(f"{name} = {value}" for name, value in values.items())]) or "nothing"
 

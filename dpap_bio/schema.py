@@ -161,7 +161,7 @@ class Arm(Strict):
     model: Word | None = None
     replace: dict[Word, Word] = {}
     set: dict[Word, NumberOrText] = {}
-    density_of: Name | None = None
+    quota_of: Name | None = None
 
 
 class Condition(Strict):

@@ -173,5 +173,5 @@ def _arms(protocol: Protocol) -> Iterator[str]:
         changes = [f"model {arm.model}"] if arm.model else []
         changes += [f"{old} -> {new}" for old, new in arm.replace.items()]
         changes += [f"set {pairs(arm.set)}"] if arm.set else []
-        changes += [f"as many synapses as in {arm.density_of}"] if arm.density_of else []
+        changes += [f"as many synapses as in {arm.quota_of}"] if arm.quota_of else []
         yield f"  {arm.name}: {arm.title}" + (f" ({'; '.join(changes)})" if changes else "")

@@ -66,5 +66,5 @@ def _arms(protocol) -> Iterator[str]:
     for arm in protocol.arms:
         changes = [f"method {arm.method}"] if getattr(arm, "method", None) else []
         changes += [f"set {pairs(arm.set)}"] if arm.set else []
-        changes += [f"as many as in {arm.density_of}"] if getattr(arm, "density_of", None) else []
+        changes += [f"as many as in {arm.quota_of}"] if getattr(arm, "quota_of", None) else []
         yield f"  {arm.name}: {arm.title}" + (f" ({'; '.join(changes)})" if changes else "")

@@ -5,12 +5,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from dpap_bio.deep import kernels  # noqa: E402
 from dpap_bio.deep.cells import Cell, lif_step  # noqa: E402
 from dpap_bio.deep.cellspec import CellSpec  # noqa: E402
 from dpap_bio.deep.pool import max_pool  # noqa: E402
 from dpap_bio.deep.surrogates import SURROGATES  # noqa: E402
 
 CELLS = [("lif", "hard"), ("lif", "soft"), ("plif", "hard"), ("plif", "soft")]
+
+
+@pytest.fixture(params=["compiled", "plain"])
+def way(request, monkeypatch):
+    monkeypatch.setattr(kernels, "SMALL", 0)
+    if request.param == "plain":
+        monkeypatch.setattr(kernels, "library", lambda: None)
 
 
 class Spike(torch.autograd.Function):
@@ -43,7 +51,7 @@ def slow(x, spec, w=None):
 @pytest.mark.parametrize(("kind", "reset"), CELLS)
 @pytest.mark.parametrize("surrogate", SURROGATES)
 @pytest.mark.parametrize("constant", [False, True])
-def test_spikes_and_gradients_equal_those_of_autograd_over_time(kind, reset, surrogate, constant):
+def test_spikes_and_gradients_equal_those_of_autograd_over_time(kind, reset, surrogate, constant, way):
     torch.manual_seed(0)
     steps, spec = 5, CellSpec(kind, 0.5, 2.5, surrogate, 2.0, reset)
     cell = Cell(spec).double()
@@ -86,12 +94,19 @@ def test_a_surrogate_is_a_positive_bump_of_area_one_around_threshold(name):
 
 
 @pytest.mark.parametrize("size", [6, 7])
-def test_fast_pooling_equals_the_library_s(size):
+def test_fast_pooling_equals_the_library_s(size, way):
     x = torch.randn(3, 4, size, size, requires_grad=True)
     a, b = max_pool(x), torch.nn.functional.max_pool2d(x, 2)
     g = torch.randn_like(a)
     assert torch.equal(a, b)
     assert torch.equal(torch.autograd.grad(a, x, g)[0], torch.autograd.grad(b, x, g)[0])
+
+
+def test_of_equal_pixels_the_left_then_the_upper_learns(way):
+    fours = [[0.0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 1, 0], [0, 1, 0, 1]]
+    squares = torch.tensor(fours).view(4, 1, 2, 2).requires_grad_(True)
+    gradient = torch.autograd.grad(max_pool(squares).sum(), squares)[0]
+    assert gradient.view(4, 4).argmax(1).tolist() == [2, 0, 2, 1] and float(gradient.sum()) == 4
 
 
 def test_relu_cells_pass_what_is_positive():

@@ -24,14 +24,14 @@ def small(**form):
 
 def views(net, grain, epoch=3, quotas=None, columns=None):
     """Every prunable layer as a method sees it."""
-    found, before = {}, None
+    found = {}
     for layer in net.prunable():
-        proj = bridge.projection(layer, before, grain, {}, (columns or {}).get(layer.name, {}))
+        proj = bridge.projection(layer, net.hears(layer), grain, {}, (columns or {}).get(layer.name, {}))
         nothing = Firing(torch.zeros(1), torch.zeros(0, 1))
         quota = (quotas or {}).get(layer.name, (None, None))
         activity = Activity(nothing, nothing, 1.0, 1.0, epoch + 1.0, epoch, quota[0])
-        found[layer.name] = LayerView(layer.spec.kind, proj, activity, quota[1], len(proj.synapses), 10)
-        before = layer
+        found[layer.name] = LayerView(layer.spec.kind, proj, activity, quota[1], len(proj.synapses), 10,
+                                      hears=tuple(each.name for each in net.hears(layer)))
     return found
 
 
@@ -42,11 +42,11 @@ def live(projections):
 @pytest.mark.parametrize("grain", ["kernel", "weight"])
 def test_a_layer_and_its_projection_agree_on_who_is_connected_to_whom(grain):
     net = small()
-    proj = bridge.projection(net.layers[2], net.layers[1], grain, {}, {})
+    proj = bridge.projection(net.layers[2], [net.layers[1]], grain, {}, {})
     syn, weight = proj.synapses, net.layers[2].weight.detach()
     assert torch.equal(syn.w, weight[syn.post, syn.pre])
     assert torch.equal(proj.source.unit, torch.arange(8).repeat_interleave(16))
-    conv = bridge.projection(net.layers[1], net.layers[0], grain, {}, {})
+    conv = bridge.projection(net.layers[1], [net.layers[0]], grain, {}, {})
     weight = net.layers[1].weight.detach()
     if grain == "kernel":
         assert torch.allclose(conv.synapses.w, weight[conv.synapses.post, conv.synapses.pre].flatten(1).norm(dim=1))
@@ -58,12 +58,12 @@ def test_a_layer_and_its_projection_agree_on_who_is_connected_to_whom(grain):
 def test_what_a_rule_marks_dead_is_dead_in_the_layer_and_the_newborn_start_at_zero():
     net = small()
     layer = net.layers[1]
-    old = bridge.projection(layer, net.layers[0], "kernel", {}, {})
+    old = bridge.projection(layer, [net.layers[0]], "kernel", {}, {})
     alive = old.synapses.alive.clone()
     alive[5] = False
     bridge.put_back(layer, "kernel", old, old.replace(alive=alive))
     assert not layer.mask[0, 5].any() and int(layer.mask.sum()) == layer.mask.numel() - 9
-    again = bridge.projection(layer, net.layers[0], "kernel", {}, {})
+    again = bridge.projection(layer, [net.layers[0]], "kernel", {}, {})
     born = bridge.put_back(layer, "kernel", again, again.replace(alive=torch.ones_like(alive)))
     assert born.flatten().nonzero().flatten().tolist() == [5]
     assert float(layer.weight.detach()[0, 5].abs().sum()) == 0 and layer.mask.all()
@@ -81,11 +81,11 @@ def test_online_statistics_equal_the_importance_rule_on_the_stored_spikes():
     def see(layer, received, spikes, constant):
         seen(layer, received, spikes, constant)
         if layer.name in kept:
-            y = spikes.view(4, 7, layer.weight.shape[0], -1).sum(3)
+            y = spikes.reshape(4, 7, layer.weight.shape[0], -1).sum(3)
             if constant:
                 x = torch.relu(received).flatten(2).sum(2).expand(4, -1, -1)
             else:
-                x = received.view(4, 7, layer.weight.shape[1], -1).sum(3)
+                x = received.reshape(4, 7, layer.weight.shape[1], -1).sum(3)
             kept[layer.name][0].append((decay[:, None, None] * x).sum(0))
             kept[layer.name][1].append((decay[:, None, None] * y).sum(0))
 
@@ -230,7 +230,7 @@ def _spines(net, epoch, **columns):
     given.update({n: t for n, t in columns.items() if t.ndim == 2})
     neuron = {n: torch.full((20,), float(v)) for n, v in method.neuron.items()}
     neuron.update({n: t for n, t in columns.items() if t.ndim == 1})
-    proj = bridge.projection(layer, net.layers[1], "weight", given, neuron)
+    proj = bridge.projection(layer, [net.layers[1]], "weight", given, neuron)
     nothing = Firing(torch.zeros(1), torch.zeros(0, 1))
     activity = Activity(nothing, nothing, 1.0, 1.0, epoch + 1.0, epoch)
     p = SimpleNamespace(range_persistence=2.0, range_shrink=0.75, trophic_conv=0.01, trophic_fc=0.01, tau_trophic=5.0,

@@ -43,7 +43,7 @@ def test_a_healthy_arm_leaves_no_such_note(tmp_path):
     assert not (tmp_path / "run" / "stopped.txt").exists()
 
 
-@pytest.mark.parametrize("change", ['density_of = "mute"', ""])
+@pytest.mark.parametrize("change", ['quota_of = "mute"', ""])
 def test_the_main_arm_and_the_reference_of_another_must_live(tmp_path, change):
     arm = "mute"
     text = PROTOCOL

@@ -147,3 +147,12 @@ def test_mutants_are_the_same_for_the_same_seed():
     first, again, other = (list(mutants(text, seed, 30)) for seed in ("a", "a", "b"))
     assert first == again != other
     assert sum(data != text.encode() for data in first) > 25
+
+
+@pytest.mark.parametrize("name", ["critical_period", "dpap_digits"])
+def test_the_old_word_for_a_quota_is_refused_with_the_new_one(name, tmp_path):
+    text = library.find("protocol", name).read_text(encoding="utf-8")
+    path = tmp_path / f"{name}.toml"
+    path.write_text(text.replace("quota_of", "density_of"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"random\.density_of: this key is now called 'quota_of'"):
+        load("protocol", path)

@@ -82,7 +82,7 @@ stimulus = { kind = "correlated", rate = "80 Hz", correlation = 0.5, groups = 2,
 name       = "random"
 title      = "As many go by chance"
 replace    = { prune_synapses = "random" }
-density_of = "main"
+quota_of   = "main"
 
 [[criteria]]
 measure = "eliminated_share"

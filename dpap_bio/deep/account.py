@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
+from dpap_bio.deep.bridge import any_living
 from dpap_bio.deep.network import DeepNetwork, Layer
 
 
@@ -34,17 +34,16 @@ class Spikes:
 
 def live_mask(net: DeepNetwork) -> dict[str, Tensor]:
     """Layer -> which weights live (weights' shape): neither they nor the unit at either end is dead."""
-    found, before, shape = {}, None, None
+    found = {}
     for layer in net.layers:
         live = layer.effective() != 0 if layer.mask is None else layer.mask.clone()
         if layer.alive is not None:
             live &= layer.alive.view(-1, *[1] * (live.ndim - 1))
-        if before is not None:
-            ends = before if layer.spec.kind == "conv" else before.repeat_interleave(shape)
+        if heard := net.hears(layer):
+            ends = any_living(heard)
+            ends = ends.repeat_interleave(live.shape[1] // len(ends))
             live &= ends.view(1, -1, *[1] * (live.ndim - 2))
         found[layer.name] = live
-        before = torch.ones(live.shape[0], dtype=torch.bool) if layer.alive is None else layer.alive
-        shape = math.prod(layer.spec.out[1:])
     return found
 
 

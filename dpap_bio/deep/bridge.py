@@ -21,12 +21,12 @@ def form(layer: Layer, grain: str) -> tuple[int, ...]:
     return tuple(layer.weight.shape[:2]) if grain == "kernel" else tuple(layer.weight.shape)
 
 
-def projection(layer: Layer, before: Layer | None, grain: str, synapse: Mapping[str, Tensor],
+def projection(layer: Layer, heard: list[Layer], grain: str, synapse: Mapping[str, Tensor],
                neuron: Mapping[str, Tensor]) -> Projection:
     """What the rules see of a layer.
 
     Arguments
-        before   the layer it receives from; None for the first
+        heard    the layers whose spikes it receives, one or a sum of several; none: the image
         grain    "kernel" or "weight"
         synapse  column -> tensor of `form`; further columns of the synapses
         neuron   column -> (out,) tensor; further columns of the target units
@@ -45,7 +45,7 @@ def projection(layer: Layer, before: Layer | None, grain: str, synapse: Mapping[
     columns = {n: t.flatten() for n, t in synapse.items()}
     synapses = Table({"id": index, "pre": pre, "post": post, "alive": alive.flatten(), "w": w.flatten(), **columns})
     target = Table({"id": layer.unit_id, "alive": living(layer), **neuron})
-    return Projection(layer.name, _source(layer, before), target, synapses)
+    return Projection(layer.name, _source(layer, heard), target, synapses)
 
 
 @torch.no_grad()
@@ -74,16 +74,22 @@ def living(layer: Layer) -> Tensor:
     return torch.ones_like(layer.unit_id, dtype=torch.bool) if layer.alive is None else layer.alive
 
 
+def any_living(layers: list[Layer]) -> Tensor:
+    """Which units are alive in any of the layers, (out,) bool."""
+    return torch.stack([living(layer) for layer in layers]).any(0)
+
+
 def _alive(layer: Layer, grain: str) -> Tensor:
     if layer.mask is None:
         return torch.ones(form(layer, grain), dtype=torch.bool, device=layer.weight.device)
     return layer.mask.flatten(2).any(2) if grain == "kernel" and layer.mask.ndim > 2 else layer.mask
 
 
-def _source(layer: Layer, before: Layer | None) -> Table:
+def _source(layer: Layer, heard: list[Layer]) -> Table:
     n, device = layer.weight.shape[1], layer.weight.device
     index = torch.arange(n, device=device)
-    if before is None:
+    if not heard:
         return Table({"id": index, "unit": index, "alive": torch.ones(n, dtype=torch.bool, device=device)})
-    unit = index // (n // before.weight.shape[0])
-    return Table({"id": index, "unit": unit, "alive": living(before)[unit]})
+    alive = any_living(heard)
+    unit = index // (n // len(alive))
+    return Table({"id": index, "unit": unit, "alive": alive[unit]})

@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from dpap_bio.deep import fused, kernels
 from dpap_bio.deep.cellspec import CellSpec
 from dpap_bio.deep.surrogates import SURROGATES
 
@@ -46,14 +47,21 @@ class Cell(nn.Module):
         if spec.kind == "plif":
             self.w = nn.Parameter(torch.tensor(-math.log(spec.tau - 1)))
 
+    def share(self) -> Tensor | None:
+        """What share a PLIF cell has learned."""
+        return torch.sigmoid(self.w) if self.spec.kind == "plif" else None
+
     def forward(self, x: Tensor, steps: int, constant: bool, potential: bool = False):
         """Spikes (T * B, ...) of currents (T * B, ...), or of one current (B, ...) held for all steps if `constant`.
 
         With `potential` the membrane potential before reset comes along, in the same shape and without gradient.
         """
-        if self.spec.kind == "relu":
-            return (torch.relu(x), x.detach()) if potential else torch.relu(x)
-        share = torch.sigmoid(self.w) if self.spec.kind == "plif" else None
+        if self.spec.kind in ("relu", "pass"):
+            given = torch.relu(x) if self.spec.kind == "relu" else x
+            return (given, x.detach()) if potential else given
+        share = self.share()
+        if not potential and kernels.fit(x, self.spec):
+            return fused.fired(x, share, self.spec, steps, constant)
         inputs = x if constant else x.view(steps, -1, *x.shape[1:])
         s, u = _Membrane.apply(inputs, share, self.spec, steps, constant)
         s = s.flatten(0, 1)
@@ -61,7 +69,7 @@ class Cell(nn.Module):
 
 
 class _Membrane(torch.autograd.Function):
-    """The loop over T, forward and backward; keeps u and s, nothing else."""
+    """The loop over T, forward and backward, where the kernels do not fit; keeps u and s, nothing else."""
 
     @staticmethod
     def forward(ctx, x, share, spec, steps, constant):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CellSpec:
-    """What a cell is: kind "lif", "plif", "relu" (one step, no spikes) or "current" (a read-out that never fires).
+    """What a cell is: kind "lif", "plif", "relu" (one step, no spikes), "current" (a read-out that never fires) or
+    "pass" (a shortcut: its currents are added to those of another layer's cells).
 
     threshold  float  u above it is a spike
     tau        float  membrane time constant in steps of the Euler form: share = 1 / tau; the start value for PLIF

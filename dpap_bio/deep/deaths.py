@@ -22,30 +22,61 @@ def settle(net: DeepNetwork, *, final: bool) -> None:
     Arguments
         final  bool   True: a unit without live incoming or outgoing synapses is dead, its synapses on both sides with
                       it, its norm and bias are zero. False: it may come back; it is dead while nothing reaches it, and
-                      keeps its norm
+                      keeps its norm. What is added to a cell reaches it as a synapse does
     Raises
         Unhealthy     a layer has no live unit left
     """
-    layers = list(net.layers)
-    masks = [torch.ones_like(x.weight, dtype=torch.bool) if x.mask is None else x.mask.clone() for x in layers]
-    alive = [living(layer) for layer in layers]
+    masks = {x.name: torch.ones_like(x.weight, dtype=torch.bool) if x.mask is None else x.mask.clone()
+             for x in net.layers}
+    alive = {layer.name: living(layer) for layer in net.layers}
     while True:
-        before = [a.clone() for a in alive]
-        for k, layer in enumerate(layers[:-1]):
-            reached = masks[k].flatten(1).any(1)
+        before = dict(alive)
+        for layer in list(net.layers)[:-1]:
+            name, spec = layer.name, layer.spec
+            reached = masks[name].flatten(1).any(1)
+            if spec.adds and spec.adds_to == "current":
+                reached = reached | _sent(net, spec.adds, alive)
             if not final:
-                alive[k] = reached
+                alive[name] = reached
                 continue
-            after = masks[k + 1].transpose(0, 1).flatten(1).any(1).view(len(alive[k]), -1).any(1)
-            alive[k] = alive[k] & reached & after
-            _fill(masks[k], ~alive[k])
-            _fill(masks[k + 1].transpose(0, 1), ~_ends(alive[k], layers[k + 1]))
-            if not alive[k].any():
-                raise Unhealthy(f"layer {layer.name} has died: no unit of it is left")
-        if all(torch.equal(a, b) for a, b in zip(alive, before, strict=True)):
+            alive[name] = alive[name] & reached & _used(net, name, masks, alive)
+            _fill(masks[name], ~alive[name])
+            if not alive[name].any():
+                raise Unhealthy(f"layer {name} has died: no unit of it is left")
+        for layer in net.layers:
+            if final and layer.spec.receives:
+                _fill(masks[layer.name].transpose(0, 1), ~_ends(_sent(net, layer.spec.receives, alive), layer))
+        if all(torch.equal(alive[name], units) for name, units in before.items()):
             break
-    for layer, mask, units in zip(layers, masks, alive, strict=True):
-        _silence(layer, mask, units, final)
+    for layer in net.layers:
+        _silence(layer, masks[layer.name], alive[layer.name], final)
+
+
+def _sent(net: DeepNetwork, name: str, alive: Mapping[str, Tensor]) -> Tensor:
+    """Which channels of what a layer gives are alive: in a sum, those that live in any of its parts."""
+    return torch.stack([alive[layer.name] for layer in net.sums(name)]).any(0)
+
+
+def _used(net: DeepNetwork, name: str, masks: Mapping[str, Tensor], alive: Mapping[str, Tensor]) -> Tensor:
+    """Which units of a layer reach anything: a live synapse, or the live cell that their channel is added to."""
+    used = torch.zeros_like(alive[name])
+    for layer in net.layers:
+        if layer.spec.receives == name:
+            used |= masks[layer.name].transpose(0, 1).flatten(1).any(1).view(len(used), -1).any(1)
+        if layer.spec.adds == name:
+            used |= alive[layer.name] if layer.spec.adds_to == "current" else _used(net, layer.name, masks, alive)
+    return used
+
+
+def tied(net: DeepNetwork) -> dict[str, list[str]]:
+    """Layer -> all layers that must keep the same channels, since they are added, directly or through others."""
+    groups = {layer.name: [layer.name] for layer in net.layers}
+    for layer in net.layers:
+        if layer.spec.adds and groups[layer.name] is not groups[layer.spec.adds]:
+            groups[layer.spec.adds].extend(groups[layer.name])
+            for name in groups[layer.name]:
+                groups[name] = groups[layer.spec.adds]
+    return groups
 
 
 @torch.no_grad()
@@ -62,6 +93,8 @@ def compact(net: DeepNetwork, moments: Mapping[str, tuple[Tensor, Tensor]],
             columns: Mapping[str, Mapping[str, Mapping[str, Tensor]]] | None = None):
     """Cut dead units out: a physically smaller network with the same output.
 
+    Layers that are added keep the same channels: what is dead in one and alive in another stays, as zeros.
+
     Arguments
         net      changed in place; call `settle` with final = True before
         moments  parameter name -> two tensors of its shape
@@ -71,9 +104,11 @@ def compact(net: DeepNetwork, moments: Mapping[str, tuple[Tensor, Tensor]],
     """
     moments = dict(moments)
     columns = {n: {kind: dict(c) for kind, c in two.items()} for n, two in (columns or {}).items()}
-    kept_in = None
+    groups, alive = tied(net), {layer.name: living(layer) for layer in net.layers}
+    kept = {name: torch.stack([alive[each] for each in group]).any(0) for name, group in groups.items()}
     for k, layer in enumerate(net.layers):
-        rows = living(layer)
+        rows = kept[layer.name]
+        kept_in = None if layer.spec.receives is None else _ends(kept[layer.spec.receives], layer)
         if kept_in is not None and layer.weight.shape[1] != len(kept_in):
             raise ValueError(f"layer {layer.name} receives {layer.weight.shape[1]}, {len(kept_in)} are sent")
         _cut(layer, f"layers.{k}", rows, kept_in, moments)
@@ -81,8 +116,6 @@ def compact(net: DeepNetwork, moments: Mapping[str, tuple[Tensor, Tensor]],
             mine = columns[layer.name]
             mine["synapse"] = {n: _both(t, rows, kept_in) for n, t in mine["synapse"].items()}
             mine["neuron"] = {n: t[rows] for n, t in mine["neuron"].items()}
-        following = net.layers[k + 1] if k + 1 < len(net.layers) else None
-        kept_in = None if following is None else _ends(rows, following)
     return moments, columns
 
 
@@ -149,5 +182,5 @@ def _cut(layer: Layer, place: str, rows: Tensor, inputs: Tensor | None, moments:
             setattr(layer, name, getattr(layer, name)[rows])
     mask = None if layer.mask is None else _both(layer.mask, rows, inputs)
     layer.mask = None if mask is None or mask.all() else mask.contiguous()
-    layer.alive = None
+    layer.alive = None if layer.alive is None or layer.alive[rows].all() else layer.alive[rows]
     layer.spec = replace(layer.spec, units=int(rows.sum()))

@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 class CellForm(Strict):
     """A cell: numbers are names of [parameters]."""
 
-    kind: Literal["lif", "plif", "relu", "current"]
+    kind: Literal["lif", "plif", "relu", "current", "pass"]
     threshold: Name | None = None
     tau: Name | None = None
     surrogate: Literal["atan", "quadratic_gate", "sigmoid", "dspike"] | None = None
@@ -35,6 +35,10 @@ class LayerForm(Strict):
     cell: Name
     kernel: Count = 3
     padding: Annotated[int, Field(ge=0)] = 0
+    stride: Count = 1
+    receives: Name | None = None
+    adds: Name | None = None
+    adds_to: Literal["current", "spikes"] = "current"
     norm: bool = False
     pool: Count = 1
     pool_of: Literal["current", "spikes"] = "spikes"
@@ -54,7 +58,11 @@ class DeepModelFile(Strict):
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer of weights, its cells, the pooling after it; it receives `shape` (channels, height, width)."""
+    """One layer of weights, its cells, the pooling after it; it receives `shape` (channels, height, width).
+
+    receives  the layer that it hears; None: the image
+    adds      a layer whose output is added, unit by unit, to what its cells receive or to its spikes (`adds_to`)
+    """
 
     name: str
     kind: str
@@ -67,13 +75,17 @@ class LayerSpec:
     pool: int
     pool_of: str
     pool_by: str
+    stride: int = 1
+    receives: str | None = None
+    adds: str | None = None
+    adds_to: str = "current"
 
     @property
     def map(self) -> tuple[int, int]:
         """Height and width of its maps before pooling; (1, 1) for fc."""
         if self.kind == "fc":
             return 1, 1
-        return tuple(n + 2 * self.padding - self.kernel + 1 for n in self.shape[1:])
+        return tuple((n + 2 * self.padding - self.kernel) // self.stride + 1 for n in self.shape[1:])
 
     @property
     def out(self) -> tuple[int, int, int]:
@@ -165,25 +177,61 @@ def _number(name: str, parameters) -> float:
 
 
 def _layers(form: DeepModelFile, cells, steps: int) -> tuple[LayerSpec, ...]:
-    shape, made, count = form.input, [], {"conv": 0, "fc": 0}
+    made: dict[str, LayerSpec] = {}
     for number, layer in enumerate(form.layers):
-        where = f"layers[{number}]"
+        where, last = f"layers[{number}]", number == len(form.layers) - 1
         if layer.cell not in cells:
             raise ValueError(f"{where}.cell: there is no cell {layer.cell!r}{did_you_mean(layer.cell, cells)}")
-        if layer.kind == "conv" and count["fc"]:
+        heard = _earlier(layer.receives, f"{where}.receives", made) if layer.receives else next(reversed(made), None)
+        if layer.kind == "conv" and heard and made[heard].kind == "fc":
             raise ValueError(f"{where}: a conv layer cannot follow an fc layer")
-        if layer.kind == "fc" and layer.pool != 1:
-            raise ValueError(f"{where}.pool: an fc layer has no map to pool")
-        cell, last = cells[layer.cell], number == len(form.layers) - 1
-        if cell.kind == "current" and not last:
-            raise ValueError(f"{where}.cell: only the last layer can be a read-out of currents")
-        if cell.kind == "relu" and steps != 1:
-            raise ValueError(f"{where}.cell: ReLU cells have one step, found {steps}")
-        count[layer.kind] += 1
-        spec = LayerSpec(f"{layer.kind}{count[layer.kind]}", layer.kind, layer.units, shape, cell, layer.kernel,
-                         layer.padding, layer.norm, layer.pool, layer.pool_of, layer.pool_by)
+        if layer.kind == "fc" and (layer.pool != 1 or layer.stride != 1):
+            raise ValueError(f"{where}.pool: an fc layer has no map to pool or to stride over")
+        _check_cell(cells[layer.cell], where, last, steps, heard)
+        name = f"{layer.kind}{1 + sum(spec.kind == layer.kind for spec in made.values())}"
+        spec = LayerSpec(name, layer.kind, layer.units, made[heard].out if heard else form.input, cells[layer.cell],
+                         layer.kernel, layer.padding, layer.norm, layer.pool, layer.pool_of, layer.pool_by,
+                         layer.stride, heard, layer.adds, layer.adds_to)
         if min(spec.out) < 1:
             raise ValueError(f"{where}: its map would be empty, {spec.out}")
-        made.append(spec)
-        shape = spec.out
-    return tuple(made)
+        if layer.adds:
+            _check_addition(spec, made[_earlier(layer.adds, f"{where}.adds", made)], where, last)
+        made[name] = spec
+    _check_ends(made)
+    return tuple(made.values())
+
+
+def _earlier(name: str, where: str, made) -> str:
+    if name not in made:
+        raise ValueError(f"{where}: there is no layer {name!r} before it{did_you_mean(name, made)}")
+    return name
+
+
+def _check_cell(cell: CellSpec, where: str, last: bool, steps: int, heard: str | None) -> None:
+    if cell.kind == "current" and not last:
+        raise ValueError(f"{where}.cell: only the last layer can be a read-out of currents")
+    if cell.kind == "relu" and steps != 1:
+        raise ValueError(f"{where}.cell: ReLU cells have one step, found {steps}")
+    if cell.kind == "pass" and (last or heard is None):
+        raise ValueError(f"{where}.cell: a shortcut goes from layer to layer, not from the image or to the answer")
+
+
+def _check_addition(spec: LayerSpec, added: LayerSpec, where: str, last: bool) -> None:
+    if last:
+        raise ValueError(f"{where}.adds: nothing can be added to the answer")
+    if added.out != (spec.units, *spec.map):
+        raise ValueError(f"{where}.adds: {added.name} gives {added.out}, {(spec.units, *spec.map)} is wanted")
+    if spec.pool_of == "current" and spec.pool != 1:
+        raise ValueError(f"{where}.pool_of: what is added to is pooled after its cells, as \"spikes\"")
+    if added.cell.kind == "pass" and spec.adds_to != "current":
+        raise ValueError(f"{where}.adds_to: {added.name} passes currents, which can be added to \"current\" alone")
+
+
+def _check_ends(made: Mapping[str, LayerSpec]) -> None:
+    """Every layer is heard or added, a shortcut nothing but added."""
+    heard, added = ({getattr(spec, what) for spec in made.values()} for what in ("receives", "adds"))
+    for name, spec in list(made.items())[:-1]:
+        if name not in heard | added:
+            raise ValueError(f"layer {name}: no other layer receives or adds what it gives")
+        if spec.cell.kind == "pass" and name in heard:
+            raise ValueError(f"layer {name}: a shortcut can be added to a layer, not received")

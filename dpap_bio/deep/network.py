@@ -15,13 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dpap_bio.deep import fused, kernels
 from dpap_bio.deep.cells import Cell
+from dpap_bio.deep.convolution import convolved
 from dpap_bio.deep.latent import held_back
 from dpap_bio.deep.model import DeepModel, LayerSpec
+from dpap_bio.deep.norm import normed
 from dpap_bio.deep.pool import max_pool
 from dpap_bio.newborn import generator
-
-EPS, MOMENTUM = 1e-5, 0.1  # of batch norm, PyTorch's and the DPAP reference code's own
 
 
 class Layer(nn.Module):
@@ -59,17 +60,32 @@ class Layer(nn.Module):
         weight = self.weight if self.above is None else held_back(self.weight, self.above, self.below)
         return weight if self.mask is None else weight * self.mask
 
-    def current(self, x: Tensor) -> Tensor:
-        """Input currents of the cells (n, out, ...) from what the layer receives (n, in, ...)."""
-        weight = self.effective()
+    def weighed(self, x: Tensor) -> Tensor:
+        """What the weights, and the bias if there is no norm, make of what the layer receives (n, in, ...)."""
         bias = None if self.spec.norm else self.shift
         if self.spec.kind == "fc":
-            x = F.linear(x.flatten(1), weight, bias)
-        else:
-            x = F.conv2d(x, weight, bias, padding=self.spec.padding)
+            return F.linear(x.flatten(1), self.effective(), bias)
+        return convolved(x, self.effective(), bias, self.spec.padding, self.spec.stride)
+
+    def current(self, x: Tensor) -> Tensor:
+        """Input currents of the cells (n, out, ...) from what the layer receives (n, in, ...)."""
+        return self._normed(self.weighed(x))
+
+    def fire(self, x: Tensor, steps: int, constant: bool, potential: bool = False, added: Tensor | None = None):
+        """What `Cell` gives for the currents of x, and those `added`; where the kernels fit, norm and cells in one."""
+        x = self.weighed(x)
+        before = self.spec.norm and self.spec.pool_of == "spikes" and added is None
+        if before and not potential and kernels.fit(x, self.spec.cell):
+            norm = fused.Norm(self.mean, self.variance, self.alive, self.training)
+            return fused.fired(x, self.cell.share(), self.spec.cell, steps, constant, self.gain, self.shift, norm)
+        return self.cell(self._normed(x, added), steps, constant, potential)
+
+    def _normed(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         if self.spec.norm:
-            x = F.batch_norm(x, self.mean, self.variance, self.gain, self.shift, self.training, MOMENTUM, EPS)
-        if self.alive is not None:  # after the norm: a dead unit must not live on its shift
+            x = normed(x, self.mean, self.variance, self.gain, self.shift, self.training)
+        if added is not None:
+            x = x + added
+        if self.alive is not None:  # after the norm: a dead unit must not live on its shift, nor on a shortcut
             x = x * self.alive.view(-1, *[1] * (x.ndim - 2))
         return self.pooled(x) if self.spec.pool_of == "current" else x
 
@@ -85,16 +101,15 @@ class Layer(nn.Module):
 
 
 class DeepNetwork(nn.Module):
-    """The layers of a deep model, one after the other."""
+    """The layers of a deep model, in the order of its file."""
 
     def __init__(self, model: DeepModel):
         super().__init__()
         self.model = model
-        n_in, layers = model.input[0], []
-        for spec in model.layers:
-            layers.append(Layer(spec, n_in if spec.kind == "conv" else math.prod(spec.shape)))
-            n_in = spec.units
-        self.layers = nn.ModuleList(layers)
+        self.layers = nn.ModuleList(Layer(spec, spec.shape[0] if spec.kind == "conv" else math.prod(spec.shape))
+                                    for spec in model.layers)
+        last = {name: k for k, spec in enumerate(model.layers) for name in (spec.receives, spec.adds)}
+        self._done = [[name for name in last if name and last[name] == k] for k in range(len(model.layers))]
 
     def forward(self, x: Tensor, see: Callable | None = None, potential: bool = False) -> Tensor:
         """Read-out (B, classes) of images (B, C, H, W), or of frames (T * B, C, H, W) where the encoding says so.
@@ -106,25 +121,43 @@ class DeepNetwork(nn.Module):
                  of currents fires None
             potential  bool          `see` is given the membrane potentials before reset instead of the spikes
         """
-        steps, constant = self.model.steps, self.model.encoding == "direct"
-        for layer in self.layers:
-            if layer.spec.cell.kind == "current":
+        steps, given = self.model.steps, {None: kernels.last(x)}
+        for k, layer in enumerate(self.layers):
+            spec, x = layer.spec, given[layer.spec.receives]
+            constant = spec.receives is None and self.model.encoding == "direct"
+            if spec.cell.kind == "current":
                 if see is not None:
                     see(layer, x, None, constant)
-                if not constant and steps > 1:
-                    x = x.view(steps, -1, *x.shape[1:]).mean(0)
-                return layer.current(x)
-            spikes = layer.cell(layer.current(x), steps, constant, potential)
-            spikes, shown = spikes if potential else (spikes, spikes)
+                return layer.current(_mean(x, steps) if steps > 1 and not constant else x)
+            added = given[spec.adds] if spec.adds else None
+            fired = layer.fire(x, steps, constant, potential, added if spec.adds_to == "current" else None)
+            fired, shown = fired if potential else (fired, fired)
             if see is not None:
-                see(layer, x, shown, constant)
-            constant = False
-            x = layer.pooled(spikes) if layer.spec.pool_of == "spikes" else spikes
-        return x.view(steps, -1, *x.shape[1:]).mean(0)
+                see(layer, x, None if spec.cell.kind == "pass" else shown, constant)
+            fired = fired + added if spec.adds and spec.adds_to == "spikes" else fired
+            given[layer.name] = layer.pooled(fired) if spec.pool_of == "spikes" else fired
+            for name in self._done[k]:
+                del given[name]
+        return _mean(given[layer.name], steps)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+    def sums(self, name: str | None) -> list[Layer]:
+        """The layers whose spikes are in what a layer gives: its own, and those added to them."""
+        if name is None:
+            return []
+        layer = self.layer(name)
+        return [layer, *(self.sums(layer.spec.adds) if layer.spec.adds_to == "spikes" else [])]
+
+    def hears(self, layer: Layer) -> list[Layer]:
+        """The layers whose spikes a layer receives; none: the image."""
+        return self.sums(layer.spec.receives)
 
     def prunable(self) -> list[Layer]:
-        """All layers but the classifier."""
-        return list(self.layers)[:-1]
+        """All layers but the classifier, and shortcuts, whose units are those of the cells they reach."""
+        return [layer for layer in list(self.layers)[:-1] if layer.spec.cell.kind != "pass"]
 
     @torch.no_grad()
     def grow(self, seed: int) -> DeepNetwork:
@@ -136,6 +169,12 @@ class DeepNetwork(nn.Module):
             if not layer.spec.norm:
                 layer.shift.copy_(torch.from_numpy(rng.uniform(-bound, bound, layer.shift.shape).astype(np.float32)))
         return self
+
+
+def _mean(x: Tensor, steps: int) -> Tensor:
+    """Over the steps, of spikes (T * B, ...); no rate is rounded to bfloat16."""
+    wide = torch.float32 if x.dtype == torch.bfloat16 else x.dtype
+    return x.view(steps, -1, *x.shape[1:]).mean(0, dtype=wide)
 
 
 def encoded(images: Tensor, model: DeepModel, rng: np.random.Generator | None = None) -> Tensor:

@@ -5,10 +5,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dpap_bio.deep import kernels
+
 
 def max_pool(x: Tensor) -> Tensor:
-    """The largest of each two by two pixels, (..., H, W) -> (..., H // 2, W // 2); of equals the first learns."""
-    return _Pool.apply(x)
+    """The largest of each two by two pixels, (..., H, W) -> (..., H // 2, W // 2).
+
+    Of equals the left learns, then the upper.
+    """
+    return (_KernelPool if x.ndim == 4 and kernels.fit(x) else _Pool).apply(x)
+
+
+class _KernelPool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        x = kernels.last(x)
+        ctx.save_for_backward(x)
+        return kernels.pool(x)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return kernels.unpool(ctx.saved_tensors[0], grad)
 
 
 class _Pool(torch.autograd.Function):

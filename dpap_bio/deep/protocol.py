@@ -39,6 +39,7 @@ class TrainingForm(Strict):
     loss: Literal["cross_entropy", "mse_rate"]
     optimiser: Literal["adamw"] = "adamw"
     schedule: Literal["cosine", "constant"] = "cosine"
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 class ArmForm(Strict):
@@ -84,7 +85,7 @@ class Arm:
     title: str
     method: str
     set: Mapping[str, object] = field(default_factory=dict)
-    density_of: str | None = None
+    quota_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def _check_arm(protocol: Protocol, arm: Arm, model: models.DeepModel) -> None:
         if name not in known:
             raise ValueError(f"there is no parameter {name!r}{did_you_mean(name, known)}")
     protocol.model(arm), protocol.p(arm)
-    if find_method(arm.method).quota and arm.density_of is None:
+    if find_method(arm.method).quota and arm.quota_of is None:
         raise ValueError(f"arm {arm.name}: method {arm.method!r} keeps as many as another arm: quota_of is missing")
 
 

@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dpap_bio.deep import ranks
 from dpap_bio.deep.network import DeepNetwork, Layer
 from dpap_bio.rules.criticality import nearness
 from dpap_bio.rules.importance import remember, sliding_threshold
 
-ROWS = 64  # samples whose scores are added at once
+ROWS = 128  # samples whose scores are added at once
 
 
 class Traces:
@@ -42,7 +43,7 @@ class Traces:
                  scale: float):
         self.steps, self.power, self.scale, self.samples = net.model.steps, power, scale, 0
         self.weights = decay ** torch.arange(self.steps - 1, -1, -1, dtype=torch.float32) / self.steps
-        self.threshold = dict(start)
+        self.threshold, self._before = dict(start), (None, None)
         self._score, self.use, self.last, self._waiting = {}, {}, {}, {}
         self._factors, self._inputs = {}, {}
         for layer in net.prunable():
@@ -54,14 +55,21 @@ class Traces:
 
     @torch.no_grad()
     def __call__(self, layer: Layer, received: Tensor, spikes: Tensor | None, constant: bool) -> None:
-        if layer.name not in self._score:
-            return
-        y = self._trace(spikes, "conv")
+        if layer.name in self._score:
+            with torch.autocast(received.device.type, enabled=False):
+                self._see(layer, received, spikes, constant)
+
+    def _see(self, layer: Layer, received: Tensor, spikes: Tensor, constant: bool) -> None:
+        y = ranks.gathered(self._trace(spikes, "conv"))
+        before, self._before = self._before, (spikes, y)
         if constant:
             x = self.rectified(received)
             x = (x.flatten(2).sum(2) if layer.spec.kind == "conv" else x.flatten(1)) * float(self.weights.sum())
+            x = ranks.gathered(x)
+        elif layer.spec.kind == "conv" and received is before[0]:  # nothing pooled in between
+            x = before[1]
         else:
-            x = self._trace(received, layer.spec.kind)
+            x = ranks.gathered(self._trace(received, layer.spec.kind))
         self._add(layer.name, y * (y - self._theta(layer.name, y)), x)
         self.use[layer.name] += y.sum(0)
         self.last[layer.name] = x, y
@@ -109,8 +117,9 @@ class Traces:
     def _trace(self, spikes: Tensor, kind: str) -> Tensor:
         """The trace (B, units) at the last step; maps are summed for "conv" and laid flat for "fc"."""
         spikes = spikes.detach().view(self.steps, -1, *spikes.shape[1:])
-        by_step = spikes.flatten(3).sum(3) if kind == "conv" and spikes.ndim > 3 else spikes.flatten(2)
-        return torch.tensordot(self.weights.to(by_step), by_step, dims=1)
+        maps = kind == "conv" and spikes.ndim > 3
+        by_step = spikes.flatten(3).sum(3, dtype=self.weights.dtype) if maps else spikes.flatten(2)
+        return torch.tensordot(self.weights.to(by_step.device), by_step.to(self.weights.dtype), dims=1)
 
 
 class SlotTraces(Traces):
@@ -182,7 +191,7 @@ def _mean(net: DeepNetwork, batches, value, *, potential: bool) -> dict[str, Ten
     def see(layer, received, shown, constant):
         if shown is not None:
             found = value(shown, layer)
-            found = found.view(*found.shape[:2], -1).mean((0, 2))
+            found = found.reshape(*found.shape[:2], -1).mean((0, 2))
             total[layer.name] = total.get(layer.name, 0) + found
 
     for x, _ in batches:

@@ -46,7 +46,7 @@ def step_importance(net: DeepNetwork, batches) -> Tensor:
 
 def _by_step(spikes: Tensor, steps: int) -> Tensor:
     """Spikes (T * B, units, ...) as (T, B, units), maps summed."""
-    return spikes.view(steps, -1, spikes.shape[1], spikes[0, 0].numel()).sum(3)
+    return spikes.reshape(steps, -1, spikes.shape[1], spikes[0, 0].numel()).sum(3)
 
 
 def _range(values: Tensor) -> Tensor:

@@ -137,20 +137,22 @@ class Structure:
     def _start(self, value, layer, shape) -> Tensor:
         if callable(value):
             return value(layer.weight.detach()).reshape(shape).clone()
-        return torch.full(shape, float(getattr(self.p, value) if isinstance(value, str) else value))
+        return torch.tensor(float(getattr(self.p, value) if isinstance(value, str) else value)).expand(shape)
 
     def _views(self, net: DeepNetwork, feed, seed: int, number: int, quotas, learned: float) -> dict[str, LayerView]:
         probe = _probe(net, feed, seed, number)
         near = mean_nearness(net, probe) if self.method.sees == "nearness" else {}
         rates = mean_rate(net, probe) if self.method.sees == "rate" else {}
         steep = mean_gradient(net, probe) if self.method.sees == "gradient" else {}
-        views, before = {}, None
-        for layer, following in zip(net.prunable(), list(net.layers)[1:], strict=True):
+        views = {}
+        for layer in net.prunable():
+            heard = net.hears(layer)
+            following = next(each for each in net.layers if layer in net.hears(each))
             mine = self.columns[layer.name]
             for name, mask in mine["masks"].items():
                 setattr(layer, name, mask)
             synapse, neuron = dict(mine["synapse"]), dict(mine["neuron"])
-            firing = _none(before if before is not None else layer), _none(layer)
+            firing = _none(heard[0] if heard else layer), _none(layer)
             if self.method.sees.startswith("bcm"):
                 synapse["fresh"] = _spread(self.traces.score[layer.name], bridge.form(layer, self.method.grain))
                 neuron["fresh_use"] = self.traces.use[layer.name]
@@ -173,11 +175,10 @@ class Structure:
             each = layer.weight[0, 0].numel() if self.method.grain == "kernel" else 1
             kept = None if quota["synapses"] is None else round(quota["synapses"] / each)
             activity = Activity(*firing, float("nan"), 1.0, number + 1.0, number, kept)
-            view = bridge.projection(layer, before, self.method.grain, synapse, neuron)
+            view = bridge.projection(layer, heard, self.method.grain, synapse, neuron)
             views[layer.name] = LayerView(layer.spec.kind, view, activity, quota["units"], self.full[layer.name],
                                           int(bridge.living(following).sum()), self.full_units[layer.name],
-                                          learned)
-            before = layer
+                                          learned, tuple(each.name for each in heard))
         return views
 
     def _put_back(self, layer, old, new) -> None:
@@ -187,7 +188,7 @@ class Structure:
         fresh = self._begin(layer)["synapse"] if bool(born.any()) else {}
         for name in mine["synapse"]:
             column = getattr(new.synapses, name).reshape(shape)
-            mine["synapse"][name] = torch.where(born, fresh[name], column) if fresh else column
+            mine["synapse"][name] = _slim(torch.where(born, fresh[name], column) if fresh else column)
         for name in mine["neuron"]:
             mine["neuron"][name] = getattr(new.target, name)
 
@@ -200,6 +201,12 @@ def _probe(net: DeepNetwork, feed, seed: int, number: int):
         images = feed.train.images[chosen]
         x = feed.shown(images, net.model.encoding)
         yield encoded(x, net.model, generator(seed, number, f"probe encoding {k}")), feed.train.labels[chosen]
+
+
+def _slim(column: Tensor) -> Tensor:
+    """The same numbers; those of a column that is the same everywhere are stored once."""
+    first = column.flatten()[:1]
+    return first.expand(column.shape) if column.numel() > 1 and bool((column == first).all()) else column
 
 
 def _spread(score: Tensor, shape: tuple[int, ...]) -> Tensor:

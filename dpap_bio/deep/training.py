@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dpap_bio.deep import account, optimiser
+from dpap_bio.deep import account, memory, optimiser, ranks
 from dpap_bio.deep.checkpoint import network_arrays, network_from
 from dpap_bio.deep.feed import Feed, Part, open_feed
 from dpap_bio.deep.methods import find_method
@@ -89,7 +89,9 @@ def _begin(model, arm, seed: int, p, after) -> Learner:
         moments, steps = optimiser.from_arrays(after[1]["optimiser"])
         kept = after[1].get("method", {})
     made = optimiser.adamw(net, lr=p.lr, weight_decay=p.weight_decay, moments=moments, steps=steps)
-    return Learner(net, made, Structure(method, net, p, kept), account.sizes(DeepNetwork(model)))
+    learner = Learner(net, made, Structure(method, net, p, kept), account.sizes(DeepNetwork(model)))
+    memory.keep()  # not before: what was only needed to begin is given back
+    return learner
 
 
 def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) -> tuple[float, float]:
@@ -103,20 +105,41 @@ def _epoch(learner: Learner, feed: Feed, protocol, p, seed: int, number: int) ->
                                                  seed=seed, epoch=number, encoding=net.model.encoding)):
         lr = optimiser.learning_rate(number + k / batches, epochs=protocol.epochs, schedule=form.schedule, lr=p.lr,
                                      lr_start=p.lr_start, lr_end=p.lr_end, warm_up=p.warm_up)
-        for group in learner.optimiser.param_groups:
-            group["lr"] = lr
         learner.learned += lr
-        learner.optimiser.zero_grad(set_to_none=True)
-        out = net(_encoded(net, x, seed, number, k), see)
-        loss = _loss(out, labels, form.loss)
-        loss.backward()
-        learner.optimiser.step()
-        value = float(loss.detach())
+        x = ranks.share(_encoded(net, x, seed, number, k), 1 if net.model.encoding == "direct" else net.model.steps)
+        value, out = step(learner, x, ranks.share(labels), lr, form, see)
         if not math.isfinite(value):
             raise Unhealthy(f"the loss is {value} in epoch {number}, batch {k}: lower lr ({p.lr:g})")
         total, seen = total + value * len(labels), seen + len(labels)
         right += int((out.argmax(1) == labels).sum())
+    _check_weights(net, number, p)
+    ranks.check_same(net, f"after epoch {number}")
     return total / seen, right / seen
+
+
+def step(learner: Learner, x: Tensor, labels: Tensor, lr: float, form, see=None) -> tuple[float, Tensor]:
+    """One step of training on a batch as the first layer receives it: its loss and what the network answered.
+
+    `form` is the protocol's [training]; with precision "bfloat16" convolutions, products and spikes have it, while
+    weights, norms, statistics and the loss stay float32.
+    """
+    for group in learner.optimiser.param_groups:
+        group["lr"] = lr
+    learner.optimiser.zero_grad(set_to_none=True)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=form.precision == "bfloat16"):
+        out = learner.net(x, see)
+    lost = _loss(out.float(), labels, form.loss)
+    lost.backward()
+    ranks.average_gradients(learner.net)
+    learner.optimiser.step()
+    return float(ranks.total(lost.detach())) / ranks.world(), ranks.gathered(out.detach())
+
+
+def _check_weights(net: DeepNetwork, number: int, p) -> None:
+    """A cell that receives no number does not fire, so that the loss alone may not show what has gone wrong."""
+    for name, value in net.named_parameters():
+        if not bool(torch.isfinite(value).all()):
+            raise Unhealthy(f"{name} is not finite after epoch {number}: lower lr ({p.lr:g})")
 
 
 def batches_of(feed: Feed, batch: int) -> int:

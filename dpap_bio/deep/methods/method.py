@@ -24,6 +24,7 @@ class LayerView:
     targets      living units of the layer after it, the classifier included
     full_units   units of the layer at birth
     learned      sum of the learning rates of the epoch's steps
+    hears        the layers whose spikes it receives; none: the image
     """
 
     kind: str
@@ -34,6 +35,7 @@ class LayerView:
     targets: int = 1
     full_units: int = 0
     learned: float = 0.0
+    hears: tuple[str, ...] = ()
 
 
 Step = Callable[[Mapping[str, LayerView], SimpleNamespace, np.random.Generator], Mapping[str, Projection]]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 from array_api_compat import array_namespace
 
@@ -17,18 +19,18 @@ def _synapses(layers, p, rng):
 
 def _units_first(layers, p, rng):
     """Choose units, then synapses among what is left between living units."""
-    found, living = {}, None
+    found = {}
     for name, view in layers.items():
         proj = view.projection
         xp, target = array_namespace(proj.synapses.w), proj.target
         if view.quota_units is not None:
             value = like(rng.random(len(target)), proj.synapses.w)
             proj = proj.replace_target(alive=largest(value, view.quota_units, target.alive))
-        sent = proj.source.alive if living is None else xp.take(living, proj.source.unit)
+        living = [found[each].target.alive for each in view.hears]
+        sent = xp.take(reduce(or_, living), proj.source.unit) if living else proj.source.alive
         ends = xp.take(sent, proj.synapses.pre) & xp.take(proj.target.alive, proj.synapses.post)
         proj = proj.replace(alive=proj.synapses.alive & ends)
         found[name] = RULES["random"].step(proj, replace(view.activity), p, rng)
-        living = proj.target.alive
     return found
 
 
