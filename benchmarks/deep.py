@@ -47,9 +47,21 @@ def ours(batch: int, pruned: float = 0.0, method: str = "dpap", precision: str =
         synapse = columns["synapse"]
         synapse |= {n: torch.rand(synapse[n].shape) for n in ("score", "reserve") if n in synapse}
     learner.net.train()
-    see = learner.structure.see(learner.net)
+    see = _timed(learner.structure.see(learner.net))
     form = found.training.model_copy(update={"precision": precision})
     return lambda x, target: training.step(learner, x, target.argmax(1), p.lr, form, see)[0]
+
+
+BOOKS = [0.0]  # s spent on the books in this process
+
+
+def _timed(see):
+    def timed(*given):
+        begun = time.process_time()
+        see(*given)
+        BOOKS[0] += time.process_time() - begun
+
+    return see and timed
 
 
 def one(name: str, batch: int, threads: int, steps: int) -> dict:
@@ -70,7 +82,9 @@ def one(name: str, batch: int, threads: int, steps: int) -> dict:
         begun = clock()
         step(x, target)
         spent.append(clock() - begun)
-    return {"s": spent[2:], "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        BOOKS[0] *= len(spent) > 2
+    return {"s": spent[2:], "books": BOOKS[0] / sum(spent[2:]),
+            "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def contestants() -> dict[str, str]:
@@ -86,7 +100,7 @@ def contestants() -> dict[str, str]:
 
 
 def measured(names: dict[str, str], batch: int, threads: int, rounds: int, steps: int) -> dict[str, dict]:
-    found: dict[str, dict] = {name: {"s": [], "MB": 0.0} for name in names}
+    found: dict[str, dict] = {name: {"s": [], "MB": 0.0, "books": 0.0} for name in names}
     env = {**os.environ, **MEMORY, "OMP_NUM_THREADS": str(threads)}
     for _ in range(rounds):
         for name, python in names.items():
@@ -94,7 +108,7 @@ def measured(names: dict[str, str], batch: int, threads: int, rounds: int, steps
                                    "--steps", str(steps)], env=env, check=True, capture_output=True, text=True)
             row = json.loads(done.stdout.splitlines()[-1])
             found[name]["s"] += row["s"]
-            found[name]["MB"] = max(found[name]["MB"], row["MB"])
+            found[name] |= {what: max(found[name][what], row[what]) for what in ("MB", "books")}
     return found
 
 
@@ -111,7 +125,8 @@ def main() -> None:
     names = {n: python for n, python in contestants().items() if n in (given.only or (*OURS, *WANTED[4]))}
     found = measured(names, given.batch, given.threads, given.rounds, given.steps)
     mine = statistics.median(found["ours"]["s"])
-    print(f"batch {given.batch}, {given.threads} thread(s)")
+    books = found["ours"]["books"]
+    print(f"batch {given.batch}, {given.threads} thread(s); the books take {100 * books:.1f} % of our step")
     print(f"{'':15} {'s a step':>9} {'fastest':>9} {'MB':>6} {'ratio':>8}  ours to theirs, wanted")
     for name, row in found.items():
         middle = statistics.median(row["s"])
