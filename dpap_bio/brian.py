@@ -49,14 +49,9 @@ def advance(model: Model, network: Network, stimuli: Mapping[str, Spikes], n_ste
         ValueError                   the equations are wrong: file, population or projection, Brian2's reason
         KeyboardInterrupt            Brian2 stopped early (it returns normally on Ctrl+C: the clock is checked)
     """
-    with compiling(model.name, target):
-        return _lived(model, network, stimuli, n_steps, target, learning)
-
-
-def _lived(model: Model, network: Network, stimuli, n_steps: int, target: str, learning: bool) -> tuple[Network, Fired]:
     b2 = brian2()
     b2.prefs.codegen.target = target
-    with _older_objects_set_aside():
+    with compiling(model.name, target), _older_objects_set_aside():
         return _lived(b2, model, network, stimuli, n_steps, learning)
 
 
