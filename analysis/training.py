@@ -71,9 +71,9 @@ def _numbers(axes, run, arms):
         spikes, synops = ([float(r[name].sum()) for r in last] for name in ("spikes", "synops"))
         spread = f" ± {np.std(right, ddof=1):.2f}" if len(right) > 1 else ""
         rows.append([arm, f"{np.mean(right):.2f}{spread}", f"{np.mean(left):.1f}", f"{np.mean(spikes):.0f}",
-                     f"{np.mean(synops):,.0f}"])
+                     f"{np.mean(synops) / 1e3:,.0f} k"])
     table = axes.table(rows, colLabels=["arm", "right [%]", "weights [%]", "spikes", "synops"], loc="center",
-                       colWidths=[0.2, 0.28, 0.22, 0.14, 0.16], cellLoc="left", colLoc="left", edges="horizontal")
+                       colWidths=[0.2, 0.26, 0.24, 0.14, 0.16], cellLoc="left", colLoc="left", edges="horizontal")
     table.auto_set_font_size(False)
-    table.set_fontsize(7.5)
+    table.set_fontsize(7)
     table.scale(1, 1.4)
