@@ -15,13 +15,13 @@ from pathlib import Path
 
 import torch.distributed as dist
 
-from dpap_bio import living, pool, runs, store
+from dpap_bio import asked, living, pool, runs, store
 from dpap_bio.deep import ranks
 
 WRONG = "start it as torchrun --nproc-per-node 2 -m dpap_bio.deep.launch PROTOCOL --out FOLDER"
 
 
-def main(given: list[str] | None = None) -> int:
+def main(words: list[str] | None = None) -> int:
     """Train all arms and seeds, one after the other, in all processes; 0 when done, 2 when it cannot be."""
     parser = argparse.ArgumentParser(prog="dpap_bio.deep.launch")
     parser.add_argument("protocol")
@@ -29,14 +29,13 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--size", default="full")
     parser.add_argument("--seed", type=int, action="append", default=[])
     parser.add_argument("--set", action="append", default=[])
-    asked = parser.parse_args(given)
+    given = parser.parse_args(words)
     try:
         if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ):
             raise ValueError(WRONG)
         dist.init_process_group("gloo")
-        set_ = dict(pair.split("=", 1) for pair in asked.set)
-        request = living.Request(asked.protocol, asked.size, set_, tuple(asked.seed), "torch", "")
-        _train(request, asked.out)
+        request = living.Request(given.protocol, given.size, asked.overrides(given.set), tuple(given.seed), "torch", "")
+        _train(request, given.out)
         return 0
     except (ValueError, OSError, living.Unhealthy) as error:
         sys.stderr.write(f"{error}\n")
