@@ -59,8 +59,8 @@ def test_the_trace_is_the_final_one_or_with_decay_1_the_mean_over_time():
         trace = torch.zeros(3, 6)
         for t in range(4):
             trace = decay * trace + by_step[t]
-        assert torch.allclose(seen.use["conv1"], (trace / 4).sum(0), rtol=1e-5)
-    assert torch.allclose(seen.use["conv1"], by_step.mean(0).sum(0), rtol=1e-5)
+        assert torch.allclose(seen.last["conv1"][1].sum(0), (trace / 4).sum(0), rtol=1e-5)
+    assert torch.allclose(seen.last["conv1"][1].sum(0), by_step.mean(0).sum(0), rtol=1e-5)
 
 
 def test_answers_are_read_from_currents_which_hardly_ever_tie():

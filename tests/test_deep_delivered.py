@@ -55,17 +55,11 @@ def test_an_inhibitory_synapse_counts_where_its_source_is_silent_when_the_unit_f
 def test_what_would_be_scored_by_chance_is_the_mean_input_times_the_bcm_terms():
     net = DeepNetwork(model.from_text("small", model_text(pool_of="spikes"), {})).grow(1).train()
     zero = {layer.name: (torch.zeros(layer.weight.shape[0]),) * 2 for layer in net.prunable()}
-    seen, kept = Traces(net, zero, decay=0.5, power=1.0, scale=1.0), {}
-    add = seen._add
-
-    def watched(name, factor, x):
-        kept.setdefault(name, []).append((factor, x))
-        add(name, factor, x)
-
-    seen._add = watched
+    seen = Traces(net, zero, decay=0.5, power=1.0, scale=1.0)
     with torch.no_grad():
         for k in range(4):
             net(torch.randn(9, 1, 8, 8, generator=torch.Generator().manual_seed(k)), seen)
+    kept = {name: list(batches) for name, batches in seen._waiting.items()}  # so few are not added up yet
     for layer in net.prunable():
         factor, x = (torch.cat(parts) for parts in zip(*kept[layer.name], strict=True))
         chance = seen.by_chance(layer.name)

@@ -149,6 +149,30 @@ void through_norm(const S* x, S* out, const R<S>* a, const R<S>* b, const R<S>* 
     });
 }
 
+template <class S>  // out (n, units): the sum over steps and pixels of x (steps, n, pixels, units), steps weighed
+void traces(const S* x, const R<S>* weight, int64_t steps, int64_t n, int64_t pixels, int64_t units, int64_t threads,
+            R<S>* out) {
+    constexpr int64_t W = 4 * L;
+    const int64_t parts = (units + W - 1) / W;
+#pragma omp parallel for num_threads(int(threads)) schedule(static) if (threads > 1)
+    for (int64_t k = 0; k < n * parts; k++) {
+        const int64_t b = k / parts, from = k % parts * W, some = std::min(W, units - from);
+        R<S> total[W] = {};
+        for (int64_t t = 0; t < steps; t++) {
+            const S* row = x + (t * n + b) * pixels * units + from;
+            R<S> sum[W] = {};
+            if (some == W)
+                for (int64_t p = 0; p < pixels; p++)
+                    for (int64_t l = 0; l < W; l++) sum[l] += get(row[p * units + l]);
+            else
+                for (int64_t p = 0; p < pixels; p++)
+                    for (int64_t l = 0; l < some; l++) sum[l] += get(row[p * units + l]);
+            for (int64_t l = 0; l < W; l++) total[l] += weight[t] * sum[l];
+        }
+        std::copy(total, total + some, out + b * units + from);
+    }
+}
+
 }  // namespace
 
 #define KERNELS(name, S)                                                                                              \
@@ -167,6 +191,10 @@ void through_norm(const S* x, S* out, const R<S>* a, const R<S>* b, const R<S>* 
     extern "C" void through_norm_##name(const S* x, S* out, const R<S>* a, const R<S>* b, const R<S>* c, int64_t m,   \
                                         int64_t period, int64_t threads) {                                            \
         through_norm(x, out, a, b, c, m, period, threads);                                                            \
+    }                                                                                                                 \
+    extern "C" void traces_##name(const S* x, const R<S>* weight, int64_t steps, int64_t n, int64_t pixels,           \
+                                  int64_t units, int64_t threads, R<S>* out) {                                        \
+        traces(x, weight, steps, n, pixels, units, threads, out);                                                     \
     }
 
 KERNELS(float32, float)

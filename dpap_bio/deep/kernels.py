@@ -100,6 +100,22 @@ def through_norm(x: Tensor, grad: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Te
     return grad
 
 
+def traces(x: Tensor, weight: Tensor, summed: bool) -> Tensor:
+    """The sum over the steps of x (T * B, ...) times the weights (T,) float32 of the steps: (B, ...), float32 or double.
+
+    Arguments
+        summed   over the pixels of maps too: (B, channels)
+    """
+    x = last(x)
+    maps = x.shape[2:].numel() if x.ndim > 2 else 1
+    units, pixels = (x.shape[1], maps) if summed else (x[0].numel(), 1)
+    shape = (len(x) // len(weight), *(x.shape[1:2] if summed else x.shape[1:]))
+    out = torch.empty(shape, dtype=TYPES[x.dtype][1], memory_format=_format(x) if len(shape) == 4 else
+                      torch.contiguous_format)
+    _call("traces", x, x, weight.to(out.dtype), len(weight), shape[0], pixels, units, torch.get_num_threads(), out)
+    return out
+
+
 def pool(x: Tensor) -> Tensor:
     """The largest of each two by two pixels of x, (n, channels, height, width)."""
     x = last(x)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dpap_bio.deep import ranks
+from dpap_bio.deep import kernels, ranks
 from dpap_bio.deep.network import DeepNetwork, Layer
 from dpap_bio.rules.criticality import nearness
 from dpap_bio.rules.importance import remember, sliding_threshold
@@ -43,38 +43,25 @@ class Traces:
                  scale: float):
         self.steps, self.power, self.scale, self.samples = net.model.steps, power, scale, 0
         self.weights = decay ** torch.arange(self.steps - 1, -1, -1, dtype=torch.float32) / self.steps
-        self.threshold, self._before = dict(start), (None, None)
-        self._score, self.use, self.last, self._waiting = {}, {}, {}, {}
-        self._factors, self._inputs = {}, {}
-        for layer in net.prunable():
-            n_out, n_in = layer.weight.shape[:2]
-            self._score[layer.name] = torch.zeros(n_out, n_in, device=layer.weight.device)
-            self.use[layer.name] = torch.zeros(n_out, device=layer.weight.device)
-            self._factors[layer.name] = torch.zeros(n_out, device=layer.weight.device)
-            self._inputs[layer.name] = torch.zeros(n_in, device=layer.weight.device)
+        self.last, self._waiting, self._spikes = {}, {}, None
+        device = net.layers[0].weight.device
+        self._units = {layer.name: layer.weight.shape[0] for layer in net.prunable()}
+        self._score = {layer.name: torch.zeros(layer.weight.shape[:2], device=device) for layer in net.prunable()}
+        self._inputs = {name: torch.zeros(score.shape[1], device=device) for name, score in self._score.items()}
+        self._use, self._factors = (torch.zeros(sum(self._units.values()), device=device) for _ in range(2))
+        self._threshold = self._begin(start)
 
     @torch.no_grad()
     def __call__(self, layer: Layer, received: Tensor, spikes: Tensor | None, constant: bool) -> None:
-        if layer.name in self._score:
+        if layer.name in self._units:
             with torch.autocast(received.device.type, enabled=False):
-                self._see(layer, received, spikes, constant)
+                if layer.name == next(iter(self._units)):
+                    self.last = {}
+                self.last[layer.name] = self._two(layer, received, spikes, constant)
+                if layer.name == next(reversed(self._units)):
+                    self._learn()
 
-    def _see(self, layer: Layer, received: Tensor, spikes: Tensor, constant: bool) -> None:
-        y = ranks.gathered(self._trace(spikes, "conv"))
-        before, self._before = self._before, (spikes, y)
-        if constant:
-            x = self.rectified(received)
-            x = (x.flatten(2).sum(2) if layer.spec.kind == "conv" else x.flatten(1)) * float(self.weights.sum())
-            x = ranks.gathered(x)
-        elif layer.spec.kind == "conv" and received is before[0]:  # nothing pooled in between
-            x = before[1]
-        else:
-            x = ranks.gathered(self._trace(received, layer.spec.kind))
-        self._add(layer.name, y * (y - self._theta(layer.name, y)), x)
-        self.use[layer.name] += y.sum(0)
-        self.last[layer.name] = x, y
-        if layer.name == next(iter(self._score)):
-            self.samples += len(y)
+    # -- what was seen, layer by layer
 
     @property
     def score(self) -> dict[str, Tensor]:
@@ -83,42 +70,80 @@ class Traces:
             self._flush(name)
         return self._score
 
+    @property
+    def use(self) -> dict[str, Tensor]:
+        """Layer -> (out,): the sum of y over all samples seen so far."""
+        return self._by_layer(self._use)
+
+    @property
+    def threshold(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Layer -> threshold and its weight now, each (out,)."""
+        threshold, weight = (self._by_layer(each) for each in self._threshold)
+        return {name: (threshold[name], weight[name]) for name in self._units}
+
     def by_chance(self, name: str) -> Tensor:
         """What the score of a layer (out, in) would be if x and y had nothing to do with each other: the sum of
         y (y - theta) times the mean of x."""
-        return torch.outer(self._factors[name], self._inputs[name] / max(1, self.samples))
+        return torch.outer(self._by_layer(self._factors)[name], self._inputs[name] / max(1, self.samples))
 
-    def _add(self, name: str, factor: Tensor, x: Tensor) -> None:
-        """Add the product of both to the score, together with those of other small batches: a big score is read and
-        written once for ROWS samples."""
-        self._factors[name] += factor.sum(0)
-        self._inputs[name] += x.sum(0)
-        waiting = self._waiting.setdefault(name, [])
-        waiting.append((factor, x))
-        if sum(len(f) for f, _ in waiting) >= ROWS:
-            self._flush(name)
+    # -- traces of a layer, then the books of all layers at once
+
+    def _two(self, layer: Layer, received: Tensor, spikes: Tensor, constant: bool) -> tuple[Tensor, Tensor]:
+        """The traces x of what a layer received and y of its spikes, of all samples in the batch."""
+        y = ranks.gathered(self._trace(spikes, "conv"))
+        before, self._spikes = self._spikes, spikes
+        if constant:
+            x = self.rectified(received)
+            x = (x.flatten(2).sum(2) if layer.spec.kind == "conv" else x.flatten(1)) * float(self.weights.sum())
+            return ranks.gathered(x), y
+        if layer.spec.kind == "conv" and received is before:  # nothing pooled in between
+            return next(reversed(self.last.values()))[1], y
+        return ranks.gathered(self._trace(received, layer.spec.kind)), y
+
+    def _learn(self) -> None:
+        y = torch.cat([y for _, y in self.last.values()], 1)
+        factor = y * (y - self._theta(y))
+        self._use += y.sum(0)
+        self._factors += factor.sum(0)
+        self.samples += len(y)
+        for (name, part), (x, _) in zip(self._by_layer(factor).items(), self.last.values(), strict=True):
+            self._inputs[name] += x.sum(0)
+            waiting = self._waiting.setdefault(name, [])
+            waiting.append((part, x))
+            if sum(len(f) for f, _ in waiting) >= ROWS:  # a big score is read and written once for ROWS samples
+                self._flush(name)
 
     def _flush(self, name: str) -> None:
         factors, xs = zip(*self._waiting.pop(name), strict=True)
         self._score[name].addmm_(torch.cat(factors).T, torch.cat(xs))
 
+    def _by_layer(self, each: Tensor) -> dict[str, Tensor]:
+        """Numbers (..., units of all layers), layer by layer."""
+        return dict(zip(self._units, each.split(list(self._units.values()), -1), strict=True))
+
+    def _begin(self, start: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """Threshold and weight of all units in a row, as `_theta` keeps them."""
+        return tuple(torch.cat([start[name][k] for name in self._units]) for k in (0, 1))
+
+    def _theta(self, y: Tensor) -> Tensor:
+        """The threshold that each sample meets; then it slides on."""
+        theta = sliding_threshold(y, *self._threshold, power=self.power, scale=self.scale)
+        response = (self.scale * (y / self.scale) ** self.power).sum(0)
+        self._threshold = remember(*self._threshold, response, len(y), kept=1.0)
+        return theta
+
     def rectified(self, image: Tensor) -> Tensor:
         """What of an analog image counts as firing."""
         return torch.relu(image)
 
-    def _theta(self, name: str, y: Tensor) -> Tensor:
-        """The threshold that each sample meets; then it slides on."""
-        threshold, weight = self.threshold[name]
-        theta = sliding_threshold(y, threshold, weight, power=self.power, scale=self.scale)
-        response = (self.scale * (y / self.scale) ** self.power).sum(0)
-        self.threshold[name] = remember(threshold, weight, response, len(y), kept=1.0)
-        return theta
-
     def _trace(self, spikes: Tensor, kind: str) -> Tensor:
         """The trace (B, units) at the last step; maps are summed for "conv" and laid flat for "fc"."""
-        spikes = spikes.detach().view(self.steps, -1, *spikes.shape[1:])
-        maps = kind == "conv" and spikes.ndim > 3
-        by_step = spikes.flatten(3).sum(3, dtype=self.weights.dtype) if maps else spikes.flatten(2)
+        spikes, maps = spikes.detach(), spikes.ndim > 2
+        if kernels.fit(spikes):
+            found = kernels.traces(spikes, self.weights, summed=maps and kind == "conv")
+            return found if found.ndim == 2 else found.flatten(1)
+        spikes = spikes.view(self.steps, -1, *spikes.shape[1:])
+        by_step = spikes.flatten(3).sum(3, dtype=self.weights.dtype) if maps and kind == "conv" else spikes.flatten(2)
         return torch.tensordot(self.weights.to(by_step.device), by_step.to(self.weights.dtype), dims=1)
 
 
@@ -131,12 +156,22 @@ class SlotTraces(Traces):
     def __init__(self, net: DeepNetwork, start: Mapping[str, tuple[Tensor, float]], *, decay: float):
         super().__init__(net, start, decay=decay, power=1.0, scale=1.0)
 
+    @property
+    def threshold(self) -> dict[str, tuple[Tensor, float]]:
+        """Layer -> threshold (B, out), and of how many batches it is the mean."""
+        return {name: (each, self._threshold[1]) for name, each in self._by_layer(self._threshold[0]).items()}
+
     def rectified(self, image: Tensor) -> Tensor:
         return image
 
-    def _theta(self, name: str, y: Tensor) -> Tensor:
-        theta, n = self.threshold.get(name, (torch.zeros_like(y), 0.0))
-        self.threshold[name] = (theta * n + y) / (n + 1), n + 1
+    def _begin(self, start: Mapping[str, tuple[Tensor, float]]) -> tuple[Tensor, float]:
+        if not start:
+            return torch.zeros(1, len(self._use)), 0.0
+        return torch.cat([start[name][0] for name in self._units], 1), next(iter(start.values()))[1]
+
+    def _theta(self, y: Tensor) -> Tensor:
+        theta, n = self._threshold
+        self._threshold = (theta * n + y) / (n + 1), n + 1
         return theta
 
 
