@@ -55,17 +55,24 @@ def ours(batch: int, pruned: float = 0.0, method: str = "dpap", precision: str =
 BOOKS = [0.0]  # s spent on the books in this process
 
 
+def clock() -> float:
+    """CPU time if there is one thread, else wall time."""
+    import torch
+
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
 def _timed(see):
     def timed(*given):
-        begun = time.process_time()
+        begun = clock()
         see(*given)
-        BOOKS[0] += time.process_time() - begun
+        BOOKS[0] += clock() - begun
 
     return see and timed
 
 
 def one(name: str, batch: int, threads: int, steps: int) -> dict:
-    """Inside a process: s of each step (CPU time if it has one thread, else wall time), and its peak memory, MB."""
+    """Inside a process: s of each step, and its peak memory, MB."""
     import torch
 
     torch.set_num_threads(threads)
@@ -76,7 +83,6 @@ def one(name: str, batch: int, threads: int, steps: int) -> dict:
         from deep_rivals import RIVALS
 
         step = RIVALS[name](batch)
-    clock = time.process_time if threads == 1 else time.perf_counter
     x, target, spent = torch.randn(batch, 3, 32, 32), torch.eye(10)[torch.arange(batch) % 10], []
     for _ in range(steps + 2):
         begun = clock()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from dpap_bio import results_read as read
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def outcome(run: xr.DataTree, arm: str, seed: int, *, of: str) -> float:

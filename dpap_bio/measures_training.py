@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import xarray as xr
 
 from dpap_bio import results_read as read
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 PARTS = ("train", "held_out", "test")
 SIZES = ("weights", "units", "macs")

@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -221,3 +223,31 @@ def test_rate_encoding_fires_in_proportion_to_intensity():
     spikes = encoded(x, net.model, np.random.default_rng(0))
     assert spikes.shape == (8000, 1, 8, 8) and set(spikes.unique().tolist()) == {0.0, 1.0}
     assert float(spikes.mean()) == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / spikes.numel()))
+
+
+def test_the_optimiser_is_pytorch_s_own_bit_for_bit_and_does_not_load_its_compiler():
+    torch.manual_seed(1)
+    ours, theirs = (torch.nn.Linear(40, 30) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(20, 40)
+    groups = [{"params": [theirs.weight], "weight_decay": 0.1}, {"params": [theirs.bias], "weight_decay": 0.0}]
+    both = [(ours, optimiser.adamw(ours, lr=0.01, weight_decay=0.1)),
+            (theirs, torch.optim.AdamW(groups, lr=0.01, fused=True))]
+    for _ in range(5):
+        for net, made in both:
+            made.zero_grad()
+            net(x).pow(2).sum().backward()
+            made.step()
+    assert torch.equal(ours.weight, theirs.weight) and torch.equal(ours.bias, theirs.bias)
+    code = """
+import sys, torch
+from dpap_bio.deep import optimiser
+net = torch.nn.Linear(4, 3)
+made = optimiser.adamw(net, lr=0.01, weight_decay=0.1)
+made.zero_grad()
+net(torch.ones(2, 4)).sum().backward()
+made.step()
+assert optimiser.steps_taken(net, made) == 1
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -101,7 +101,7 @@ def through_norm(x: Tensor, grad: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Te
 
 
 def traces(x: Tensor, weight: Tensor, summed: bool) -> Tensor:
-    """The sum over the steps of x (T * B, ...) times the weights (T,) float32 of the steps: (B, ...), float32 or double.
+    """The sum over the steps of x (T * B, ...) times the weights (T,) of the steps: (B, ...), float32 or double.
 
     Arguments
         summed   over the pixels of maps too: (B, channels)

@@ -10,8 +10,21 @@ import torch
 from torch import Tensor, nn
 
 
+def _bare(method):
+    return getattr(method, "__wrapped__", method)
+
+
+class AdamW(torch.optim.AdamW):
+    """PyTorch's own, without what it wraps around these for `torch.compile`: the first call of any would load the
+    compiler, 70 MB and a second in every process. No gradient is recorded either way."""
+
+    add_param_group = _bare(torch.optim.AdamW.add_param_group)
+    zero_grad = _bare(torch.optim.AdamW.zero_grad)
+    step = torch.no_grad()(_bare(torch.optim.AdamW.step))
+
+
 def adamw(net: nn.Module, *, lr: float, weight_decay: float, moments: Mapping[str, tuple[Tensor, Tensor]] | None = None,
-          steps: int = 0) -> torch.optim.AdamW:
+          steps: int = 0) -> AdamW:
     """A fused AdamW; weights decay, norms, biases and membrane constants do not.
 
     Arguments
@@ -24,7 +37,7 @@ def adamw(net: nn.Module, *, lr: float, weight_decay: float, moments: Mapping[st
     decays = [p for p in named.values() if p.ndim > 1]
     rest = [p for p in named.values() if p.ndim <= 1]
     groups = [{"params": decays, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
-    made = torch.optim.AdamW(groups, lr=lr, fused=True)
+    made = AdamW(groups, lr=lr, fused=True)
     for name, (first, second) in (moments or {}).items():
         made.state[named[name]] = {"step": torch.tensor(float(steps)), "exp_avg": first, "exp_avg_sq": second}
     return made
