@@ -2,13 +2,15 @@
 
     python benchmarks/boundary.py [--synapses 4000000] [--rounds 3] [--backends cpp_standalone,runtime]
 
-The model is that of critical_period, with more cells and inputs and all of them connected. CPU s, median; the first
-epoch of each backend, which may compile, is given apart. Peak memory is what the process took beyond its start.
+The model is that of critical_period, with more cells and inputs and all of them connected; a hundredth of the
+synapses dies. CPU s, median; the first epoch of each backend, which may compile, is given apart. Peak memory is what
+the process took beyond its start.
 """
 
 import argparse
 import resource
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import process_time
@@ -32,7 +34,7 @@ def main():
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         m = _large(Path(folder), args.synapses)
-    network = newborn.start_network(m, 1)
+    network = _with_dying(newborn.start_network(m, 1))
     columns = sum(c.nbytes for c in network.synapses["feedforward"].columns.values())
     n = len(network.synapses["feedforward"])
     print(f"{n} synapses that learn and obey {len(m.projections['feedforward'].rules)} rules, "
@@ -60,6 +62,13 @@ def _boundary(m, network, advance, stage) -> tuple[float, float]:
     ruled, births = _ruled(m, after, firing, stage, 20.0, 20, 1, {})
     _replaced(m, ruled, births, 1, 20)
     return between - begun, process_time() - drawn
+
+
+def _with_dying(network):
+    """The network with a hundredth of the synapses that learn about to die."""
+    table = network.synapses["feedforward"]
+    reserve = np.where(np.random.default_rng(0).random(len(table)) < 0.01, -1e3, table.reserve)
+    return replace(network, synapses={**network.synapses, "feedforward": table.replace(reserve=reserve)})
 
 
 def _large(folder: Path, synapses: int):

@@ -69,7 +69,7 @@ def quantiles_by(values: Array, index: Array, n: int, qs: tuple[float, ...]) -> 
     xp = array_namespace(values)
     if not values.shape[0]:
         return [xp.full(n, xp.nan, dtype=values.dtype, device=device(values)) for _ in qs]
-    ordered = _sorted_within(values, index, n)
+    ordered = _sorted_within(values, index, n, qs)
     count = count_by(index, n)
     start, most = xp.cumulative_sum(count) - count, xp.where(count > 0, count - 1, xp.zeros_like(count))
     last, out = values.shape[0] - 1, []
@@ -83,14 +83,16 @@ def quantiles_by(values: Array, index: Array, n: int, qs: tuple[float, ...]) -> 
     return out
 
 
-def _sorted_within(values: Array, index: Array, n: int) -> Array:
-    """The values group by group, ascending within each."""
+def _sorted_within(values: Array, index: Array, n: int, qs: tuple[float, ...]) -> Array:
+    """The values group by group, each group as if sorted at the places that its q-quantiles lie at."""
     if is_numpy_array(values):
         counted = index.astype(np.uint16) if n <= 2**16 else index  # numbers of two bytes are sorted without comparing
         ordered = values[np.argsort(counted, kind="stable")]
         ends = np.cumsum(np.bincount(index, minlength=n))
         for first, end in zip([0, *ends[:-1]], ends, strict=True):
-            ordered[first:end].sort()
+            if end > first:
+                low = [int(q * (end - first - 1)) for q in qs]
+                ordered[first:end].partition([*low, *(min(k + 1, end - first - 1) for k in low)])
         return ordered
     xp = array_namespace(values)
     order = xp.argsort(values, stable=True)

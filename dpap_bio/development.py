@@ -146,7 +146,7 @@ def _replaced(model, network: Network, births, seed: int, number: int):
         changes["births"][name] = lifetimes(network, name, network.synapses[name].id >= first)
     smaller = network.compact()
     for name, table in network.synapses.items():
-        gone = ~np.isin(table.id, smaller.synapses[name].id, assume_unique=True)
+        gone = ~network.lasting(name)
         changes["deaths"][name] = {"id": table.id[gone], "w": weights(table)[gone]}
     for name, table in network.neurons.items():
         changes["neuron_deaths"][name] = table.id[~table.alive]

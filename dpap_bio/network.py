@@ -159,25 +159,33 @@ class Network:
             next_id={**self.next_id, name: first + len(newborn)},
         )
 
+    def lasting(self, name: str) -> np.ndarray:
+        """Which synapses of a projection are alive between living neurons, (n_syn,) bool."""
+        table, (source, target) = self.synapses[name], (self.neurons[end].alive for end in self.ends[name])
+        keep = table.alive
+        for alive, ends in ((source, table.pre), (target, table.post)):
+            keep = keep if alive.all() else keep & alive[ends]
+        return keep
+
     def compact(self) -> Network:
         """Remove what is marked dead: neurons, all their synapses, dead synapses and the events in flight on them."""
         neurons, synapses, candidates, pending = {}, dict(self.synapses), dict(self.candidates), dict(self.pending)
-        index = {}
+        place = {}  # population that lost somebody -> the new number of each neuron, -1 for those that are gone
         for name, table in self.neurons.items():
             alive = table.alive
-            neurons[name] = table if alive.all() else table.keep(alive)
-            index[name] = np.where(alive, np.cumsum(alive) - 1, -1)
-            pending = _renumbered(pending, name, index[name])
-        for name, (source, target) in self.ends.items():
-            table = synapses[name]
-            pre, post = index[source][table.pre], index[target][table.post]
-            keep = table.alive & (pre >= 0) & (post >= 0)
-            synapses[name] = table.replace(pre=pre, post=post).keep(keep)
-            pending = _renumbered(pending, name, np.where(keep, np.cumsum(keep) - 1, -1))
+            neurons[name] = table
+            if not alive.all():
+                neurons[name], place[name] = table.keep(alive), np.where(alive, np.cumsum(alive) - 1, -1)
+                pending = _renumbered(pending, name, place[name])
+        for name, ends in self.ends.items():
+            keep = self.lasting(name)
+            if not keep.all():
+                synapses[name] = synapses[name].keep(keep)
+                pending = _renumbered(pending, name, np.where(keep, np.cumsum(keep) - 1, -1))
+            synapses[name] = _between(synapses[name], ends, place)
             if name in candidates:
-                seen = candidates[name]
-                pre, post = index[source][seen.pre], index[target][seen.post]
-                candidates[name] = seen.replace(pre=pre, post=post).keep((pre >= 0) & (post >= 0))
+                seen = _between(candidates[name], ends, place)
+                candidates[name] = seen.keep((seen.pre >= 0) & (seen.post >= 0))
         return replace(self, neurons=neurons, synapses=synapses, candidates=candidates, pending=pending)
 
 
@@ -185,6 +193,12 @@ def pairs(pre: Array, post: Array, **columns: Array) -> Table:
     """A table of (pre, post) pairs with further integer columns."""
     made = {"pre": pre, "post": post, **columns}
     return Table({name: np.asarray(column, dtype=np.int64) for name, column in made.items()})
+
+
+def _between(table: Table, ends: tuple[str, str], place: Mapping[str, np.ndarray]) -> Table:
+    """A table of pairs with the new numbers of the neurons at both ends."""
+    moved = [(side, place[end]) for side, end in zip(("pre", "post"), ends, strict=True) if end in place]
+    return table.replace(**{side: new[table.columns[side]] for side, new in moved}) if moved else table
 
 
 def _frozen(column: Array) -> Array:

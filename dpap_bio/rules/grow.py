@@ -42,15 +42,17 @@ def absent_pairs(proj: Projection, share: float, rng: np.random.Generator, *, au
         pre, post (n,) int64      distinct pairs, sorted; n is binomial. Memory is O(synapses + n), never O(pairs)
     """
     rows, columns = np.flatnonzero(to_numpy(proj.source.alive)), np.flatnonzero(to_numpy(proj.target.alive))
-    row_of, column_of = _places(rows, len(proj.source)), _places(columns, len(proj.target))
     alive = to_numpy(proj.synapses.alive)
     pre = np.concatenate([to_numpy(proj.synapses.pre)[alive], to_numpy(proj.births.pre)])
     post = np.concatenate([to_numpy(proj.synapses.post)[alive], to_numpy(proj.births.post)])
     if not autapses:
         both = np.intersect1d(rows, columns)
         pre, post = np.concatenate([pre, both]), np.concatenate([post, both])
-    row, column = row_of[pre], column_of[post]
-    taken = (row * len(columns) + column)[(row >= 0) & (column >= 0)]
+    if len(rows) < len(proj.source) or len(columns) < len(proj.target):
+        pre, post = _places(rows, len(proj.source))[pre], _places(columns, len(proj.target))[post]
+        between = (pre >= 0) & (post >= 0)
+        pre, post = pre[between], post[between]
+    taken = pre * len(columns) + post
     taken.sort(kind="stable")  # mostly in order already; np.unique would hash them, ten times slower
     taken = taken[np.diff(taken, prepend=-1) > 0]
     free = len(rows) * len(columns) - len(taken)

@@ -46,21 +46,27 @@ def u_scores(
     """
     xp = array_namespace(score)
     alive = xp.ones_like(score, dtype=xp.bool) if alive is None else alive
-    live = score[alive]
+    every = bool(xp.all(alive))
+    live = score if every else score[alive]
     if not live.shape[0]:
         return xp.zeros_like(score)
     if group is None:
         low, high = xp.min(live), quantile(live, percentile)
     else:
-        low, high = (xp.take(q, group) for q in quantiles_by(live, group[alive], n_groups, (0.0, percentile)))
+        low, high = quantiles_by(live, group if every else group[alive], n_groups, (0.0, percentile))
     low = low if subtract_minimum else xp.zeros_like(low)
     flat = ~(high > low)
-    u = xp.clip((score - low) / xp.where(flat, xp.ones_like(high), high - low), 0, 1)
-    if parity:
-        return xp.where(alive, xp.where(flat, xp.full_like(u, 0.5), u), xp.zeros_like(u))
-    used = alive & (score != 0)
-    above = score >= low if subtract_minimum else score > low
-    return xp.where(used, xp.where(flat, xp.astype(above, u.dtype), u), xp.zeros_like(u))
+    span = xp.where(flat, xp.ones_like(high), high - low)
+
+    def own(value):  # of the group that each score is in
+        return value if group is None else xp.take(value, group)
+
+    lowest = own(low)
+    u = xp.clip((score - lowest) / own(span), 0, 1)
+    if bool(xp.any(flat)):
+        above = score >= lowest if subtract_minimum else score > lowest
+        u = xp.where(own(flat), xp.full_like(u, 0.5) if parity else xp.astype(above, u.dtype), u)
+    return xp.where(alive if parity else alive & (score != 0), u, xp.zeros_like(u))
 
 
 def survive(
