@@ -8,13 +8,17 @@ NEST, ANNarchy and GeNN are beside if DPAP_NEST, DPAP_ANNARCHY and DPAP_GENN nam
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import rivals
 import workload
 
@@ -25,6 +29,7 @@ from dpap_bio.development import develop
 
 SECONDS = 1.0  # simulated in a round
 OFF = 0.1  # rates may differ by so much, relative
+SWAPPED = 0.001  # of the E to E synapses are removed and made again; NEST takes half a minute for that at (4000, 1000)
 _TUNED = 0.03  # to so much the rate is brought back when synapses are removed, before anything is timed
 OURS = "cpp_standalone"
 
@@ -58,7 +63,8 @@ def measure(folder: Path, neurons: int, inputs: int, kept: tuple[float, ...], ro
         shares[f"{share:g}"] = {"gain": gain, **_rounds(_thinned(folder, neurons, inputs, share, gain, steps), rounds)}
     for row in [*beside.values(), *(r for rows in shares.values() for n, r in rows.items() if n != "gain")]:
         row["rates agree"] = all(abs(a - b) <= OFF * b for a, b in zip(row["rates"], wanted, strict=True))
-    return {"case": case, "beside": beside, "kept": shares, "epochs per hour": _epochs()}
+    return {"case": case, "beside": beside, "kept": shares, "structural": _structural(m, network),
+            "epochs per hour": _epochs()}
 
 
 # -- who is measured -----------------------------------------------------------------------------------------------
@@ -127,6 +133,29 @@ def _gain(folder: Path, n: int, k: int, network, share: float, steps: int, wante
     return gain
 
 
+def _structural(m, network) -> dict[str, dict[str, float]]:
+    """Who -> CPU s in which SWAPPED of the E to E synapses die, and as many are born; NEST makes its own synapses."""
+    table, rng = network.synapses["ee"], np.random.default_rng(3)
+    alive = rng.random(len(table)) >= SWAPPED
+    begun = time.process_time()
+    smaller = replace(network, synapses={**network.synapses, "ee": table.replace(alive=alive)}).compact()
+    died = time.process_time()
+    smaller.born("ee", newborn.synapses(m, smaller, "ee", table.pre[~alive], table.post[~alive], rng))
+    n = int((~alive).sum())
+    found = {"ours": {"deaths": died - begun, "number of deaths": n, "births": time.process_time() - died,
+                      "number of births": n}}
+    if python := os.environ.get("DPAP_NEST"):
+        _say("structural plasticity in NEST")
+        n_e = len(network.neurons["e"])
+        done = subprocess.run([python, str(Path(__file__).with_name("nest_structural.py")), str(n_e),
+                               str(len(table) // n_e), str(SWAPPED)], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            found["NEST"] = json.loads(done.stdout.splitlines()[-1])
+        else:
+            _say(f"left out: {done.stderr.splitlines()[-1]}")
+    return found
+
+
 def _epochs() -> dict[str, float]:
     """Epochs of critical_period (full size) in an hour of processor time: a whole development with rules and probes."""
     p, found = protocol.load("critical_period"), {}
@@ -167,6 +196,10 @@ def table(found: dict) -> str:
         rows = {n: r for n, r in rows.items() if n != "gain"}
         lines += _lines(f"{float(share):.0%} of E to E kept", rows,
                         lambda name: first[name.replace("gated", "pruned")])
+    lines += [f"\n{SWAPPED:.1%} of E to E dies, and is born again"]
+    for who, row in found["structural"].items():
+        lines += [f"{who:44} {row['deaths']:10.3f} CPU s for {row['number of deaths']:.0f} deaths, "
+                  f"{row['births']:.3f} for {row['number of births']:.0f} births"]
     lines += ["\nepochs of critical_period (full) in an hour of processor time",
               *(f"{name:44} {n:10.0f}" for name, n in found["epochs per hour"].items())]
     wrong = "! rates are not within 10 % of those of all synapses on cpp_standalone: not to be compared"

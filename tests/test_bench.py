@@ -27,6 +27,7 @@ MADE = {"case": {"neurons": 100, "inputs": 10, "synapses": 1000, "plastic": 640,
         "beside": {"cpp_standalone": row(0.5), "NEST, STDP only": row(2.0, (9.0, 5.0), False)},
         "kept": {"1": {"gain": 1.0, "cpp_standalone, pruned": row(0.5), "cpp_standalone, gated": row(0.6)},
                  "0.2": {"gain": 4.8, "cpp_standalone, pruned": row(0.2), "cpp_standalone, gated": row(0.7)}},
+        "structural": {"ours": {"deaths": 0.01, "number of deaths": 6, "births": 0.02, "number of births": 6}},
         "epochs per hour": {"cpp_standalone, cpp": 58000.0}}
 
 
@@ -34,6 +35,7 @@ def test_the_table_has_ratios_in_one_run_and_marks_rates_that_are_off(tmp_path):
     lines = bench.table(MADE).splitlines()
     nest = next(line for line in lines if line.startswith("NEST"))
     assert any("58000" in line for line in lines)
+    assert any("0.010 CPU s for 6 deaths, 0.020 for 6 births" in line for line in lines)
     assert " 4.00 " in nest and nest.endswith("!") and lines[-1].startswith("! rates are not within 10 %")
     few = [line for line in lines if "pruned" in line or "gated" in line]
     assert [line.split()[-3] for line in few] == ["1.00", "1.20", "0.40", "1.40"]
@@ -52,6 +54,17 @@ def test_what_makes_no_network_is_refused_in_a_sentence(options, said, capsys, m
         cli.main()
     assert end.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_as_many_synapses_are_born_as_died_and_both_are_timed(tmp_path, monkeypatch):
+    import bench as script
+    import workload
+
+    monkeypatch.delenv("DPAP_NEST", raising=False)
+    monkeypatch.setattr(script, "SWAPPED", 0.1)
+    m = workload.load(tmp_path, 100, 10)
+    ours = script._structural(m, newborn.start_network(m, 1))["ours"]
+    assert 30 < ours["number of deaths"] == ours["number of births"] < 100 and ours["deaths"] > 0 < ours["births"]
 
 
 def test_removed_and_gated_synapses_are_the_same_network(tmp_path):
