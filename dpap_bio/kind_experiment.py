@@ -12,12 +12,13 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
-from dpap_bio import library, measures, newborn, schema, units
+from dpap_bio import library, newborn, schema, units
 from dpap_bio import results_read as read
 from dpap_bio.complaint import did_you_mean
 from dpap_bio.experiments import find_experiment
 from dpap_bio.experiments.experiment import Experiment
 from dpap_bio.kinds import Kind, Records, Step
+from dpap_bio.protocol_parts import at_size, check_ends
 from dpap_bio.results_schema import labelled
 from dpap_bio.schema_values import Name, Number, NumberOrText, Parameter, Strict, Word
 
@@ -116,31 +117,18 @@ def load(name: str, *, size: str | None = None, set_: Mapping | None = None, see
 
 def _checked(path: Path, text: str, spec: ExperimentFile, size: str, set_: dict, seeds) -> Protocol:
     experiment = find_experiment(spec.experiment)
-    if size != "full" and size not in spec.sizes:
-        raise ValueError(f"sizes.{size}: there is no such size; there are {', '.join(['full', *spec.sizes])}")
-    change = spec.sizes.get(size, ExperimentSize())
+    change, wanted, chosen = at_size(spec, size, seeds, ExperimentSize())
     _check_parameters(spec.parameters, experiment, spec.experiment)
-    names = [arm.name for arm in spec.arms]
-    for name in [*(change.arms or []), *(n for c in spec.criteria for n in c.must_fail_in)]:
-        if name not in names:
-            raise ValueError(f"there is no arm {name!r}{did_you_mean(name, names)}")
-    arms = [Arm(a.name, a.title, a.set) for a in spec.arms if change.arms is None or a.name in change.arms]
-    protocol = Protocol(path.stem, spec.title, size, spec.experiment, spec.parameters,
-                        tuple(seeds or change.seeds or spec.seeds), (Arm("main", spec.title), *arms),
-                        tuple(spec.criteria), tuple(spec.figures), {**change.set, **set_},
-                        {f"protocol {path.name}": text}, path.parent, dict(spec.sizes))
+    arms = [Arm(a.name, a.title, a.set) for a in wanted]
+    protocol = Protocol(path.stem, spec.title, size, spec.experiment, spec.parameters, chosen,
+                        (Arm("main", spec.title), *arms), tuple(spec.criteria), tuple(spec.figures),
+                        {**change.set, **set_}, {f"protocol {path.name}": text}, path.parent, dict(spec.sizes))
     for arm in protocol.arms:
         try:
             protocol.p(arm)
         except ValueError as error:
             raise ValueError(f"{'set' if arm.name == 'main' else f'arms.{arm.name}.set'}: {error}") from None
-    for criterion in spec.criteria:
-        try:
-            measures.check(criterion.measure, criterion.args, protocol, None)
-        except ValueError as error:
-            raise ValueError(f"criteria.{criterion.measure}: {error}") from None
-    for figure in spec.figures:
-        library.find("analysis", figure, path.parent)
+    check_ends(spec, path.parent, protocol)
     return protocol
 
 

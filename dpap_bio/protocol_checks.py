@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from dpap_bio import library, measures, schema, units
+from dpap_bio import schema, units
 from dpap_bio.complaint import did_you_mean
 from dpap_bio.conditions import made
 from dpap_bio.model import Model
 from dpap_bio.protocol import Arm, Probe, Protocol, Stage
+from dpap_bio.protocol_parts import at_size, check_ends
 from dpap_bio.rules import find_rule
 from dpap_bio.shown import Shown, check_overrides, shown
 
@@ -24,44 +25,39 @@ def checked(path: Path, text: str, spec: schema.ProtocolFile, size: str, set_: d
     def fail(message):
         raise ValueError(f"{path.name}: {message}")
 
-    if size != "full" and size not in spec.sizes:
-        fail(f"sizes.{size}: there is no such size; there are {', '.join(['full', *spec.sizes])}")
-    change = spec.sizes.get(size, schema.Size())
+    try:
+        change, wanted, chosen = at_size(spec, size, seeds, schema.Size())
+    except ValueError as error:
+        fail(error)
+    try:
+        conditions = made(spec.conditions, change.copies)
+    except ValueError as error:
+        fail(f"conditions.{error}")
     for kind, named, known in (
         ("epochs", change.epochs, [s.name for s in spec.stages]),
         ("simulate", change.simulate, [s.name for s in spec.stages]),
         ("probes", change.probes, [p.name for p in spec.probes]),
-        ("arms", change.arms or [], [a.name for a in spec.arms]),
     ):
         for name in named:
             if name not in known:
                 fail(f"sizes.{size}.{kind}: there is no {name!r}{did_you_mean(name, known)}")
-    for what, given in (("stages", spec.stages), ("probes", spec.probes), ("arms", spec.arms)):
+    for what, given in (("stages", spec.stages), ("probes", spec.probes)):
         names = [x.name for x in given]
         twice = next((n for n in names if names.count(n) > 1), None)
         if twice:
             fail(f"{what}: {twice!r} is the name of two of them")
     overrides = {**change.set, **set_}
-    try:
-        conditions = made(spec.conditions, change.copies)
-    except ValueError as error:
-        fail(f"conditions.{error}")
     name = spec.model if model is None else str(Path(model).resolve()) if Path(model).suffix else model
-    wanted = [a for a in spec.arms if change.arms is None or a.name in change.arms]
     arms = (Arm("main", spec.title), *(Arm(a.name, a.title, a.replace, a.set, a.quota_of, a.model) for a in wanted))
-    chosen = tuple(seeds or change.seeds or spec.seeds)
-    if len(set(chosen)) < len(chosen):
-        fail(f"seeds: found {list(chosen)}, each is run once")
     protocol = Protocol(path.stem, spec.title, size, name, chosen, (), (), arms, tuple(spec.criteria),
                         tuple(spec.figures), overrides, {f"protocol {path.name}": text}, path.parent, dict(spec.sizes),
                         conditions)
     protocol = _with_stages(fail, protocol, spec, change)
-    _check_criteria(fail, protocol, spec, None if model else protocol.model(arms[0], protocol.stages[0]))
-    for figure in spec.figures:
-        try:
-            library.find("analysis", figure, path.parent)
-        except FileNotFoundError as error:
-            fail(f"figures: {error}")
+    first = None if model else protocol.model(arms[0], protocol.stages[0])
+    try:
+        check_ends(spec, path.parent, protocol, first, look_up=model is None)  # a user's own model may lack it
+    except ValueError as error:
+        fail(error)
     return protocol
 
 
@@ -81,23 +77,6 @@ def _with_stages(fail, protocol: Protocol, spec: schema.ProtocolFile, change: sc
     for arm in protocol.arms:
         protocol = replace(protocol, texts={**_check_arm(fail, protocol, arm, first), **protocol.texts})
     return protocol
-
-
-def _check_criteria(fail, protocol: Protocol, spec: schema.ProtocolFile, model: Model | None) -> None:
-    """Look up what criteria name; with the user's own model, which may lack it, the judge says "not applicable"."""
-    for criterion in spec.criteria:
-        for size in criterion.sizes:
-            if size not in ("full", *spec.sizes):
-                fail(f"criteria.{criterion.measure}.sizes: there is no size {size!r}; "
-                     f"there are {', '.join(['full', *spec.sizes])}")
-        if model is not None:
-            try:
-                measures.check(criterion.measure, criterion.args, protocol, model)
-            except ValueError as error:
-                fail(f"criteria.{criterion.measure}: {error}")
-        for name in criterion.must_fail_in:
-            if name not in [a.name for a in spec.arms]:
-                fail(f"criteria.{criterion.measure}.must_fail_in: there is no arm {name!r}")
 
 
 def _listed(stimulus) -> list:

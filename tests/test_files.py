@@ -156,3 +156,28 @@ def test_the_old_word_for_a_quota_is_refused_with_the_new_one(name, tmp_path):
     path.write_text(text.replace("quota_of", "density_of"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"random\.density_of: this key is now called 'quota_of'"):
         load("protocol", path)
+
+
+@pytest.mark.parametrize("name", ["critical_period", "bcm_selectivity", "dpap_digits"])
+@pytest.mark.parametrize(("wrong", "said"), [
+    ("again", "is the name of two of them"), ('figures = ["no_such_figure"]', "figures: no analysis"),
+    ("must_fail_in = ['nobody']", "must_fail_in: there is no arm 'nobody'"),
+    ("sizes = ['huge']", "there is no size 'huge'; there are full, quick"),
+    ("[sizes.odd]\narms = ['nobody']", "sizes.odd.arms: there is no arm 'nobody'")])
+def test_what_all_kinds_of_protocol_share_is_checked_alike(name, wrong, said, tmp_path):
+    text = library.find("protocol", name).read_text(encoding="utf-8")
+    if wrong == "again":
+        begin = text.index("[[arms]]")
+        wrong = text[begin : text.index("\n[", begin + 1)] + "\n"
+    path = tmp_path / f"{name}.toml"
+    if wrong.startswith("["):
+        path.write_text(f"{text}\n{wrong}\n", encoding="utf-8")
+    elif wrong.startswith("figures"):
+        rest = [line for line in text.splitlines() if not line.startswith("figures")]
+        path.write_text("\n".join([rest[0], wrong, *rest[1:]]), encoding="utf-8")
+    else:
+        plain = "\n".join(line for line in text.splitlines() if not line.startswith(wrong.split(" = ")[0]))
+        path.write_text(plain.replace("[[criteria]]\n", f"[[criteria]]\n{wrong}\n", 1), encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"^{name}\.toml: ") as error:
+        kinds.load(str(path), size="odd" if "sizes.odd" in wrong else None)
+    assert said in str(error.value) and "\n" not in str(error.value)

@@ -10,12 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dpap_bio import library, measures, schema, units
+from dpap_bio import library, schema, units
 from dpap_bio.complaint import did_you_mean
 from dpap_bio.datasets_bytes import READERS
 from dpap_bio.datasets_frames import SOURCES
 from dpap_bio.deep import model as models
 from dpap_bio.deep.methods import find_method
+from dpap_bio.protocol_parts import at_size, check_ends
 from dpap_bio.schema_values import Name, Number, NumberOrText, Parameter, Strict, Word
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(min_length=1)]
@@ -157,21 +158,14 @@ def load(name: str, *, size: str | None = None, set_: Mapping | None = None, see
 
 
 def _checked(path: Path, text: str, spec: TrainingFile, size: str, set_: dict, seeds) -> Protocol:
-    if size != "full" and size not in spec.sizes:
-        raise ValueError(f"sizes.{size}: there is no such size; there are {', '.join(['full', *spec.sizes])}")
-    change = spec.sizes.get(size, SizeForm())
+    change, wanted, chosen = at_size(spec, size, seeds, SizeForm())
     names = [arm.name for arm in spec.arms]
-    asked = [*(change.arms or []), *(n for c in spec.criteria for n in c.must_fail_in)]
-    for name in [*asked, *(a.quota_of for a in spec.arms if a.quota_of not in (None, "main"))]:
+    for name in (a.quota_of for a in spec.arms if a.quota_of not in (None, "main")):
         if name not in names:
             raise ValueError(f"there is no arm {name!r}{did_you_mean(name, names)}")
-    arms = [Arm(a.name, a.title, a.method or spec.method, a.set, a.quota_of)
-            for a in spec.arms if change.arms is None or a.name in change.arms]
+    arms = [Arm(a.name, a.title, a.method or spec.method, a.set, a.quota_of) for a in wanted]
     data = spec.data.model_copy(update={k: getattr(change, k) for k in ("limit", "held_out")
                                         if getattr(change, k) is not None})
-    chosen = tuple(seeds or change.seeds or spec.seeds)
-    if len(set(chosen)) < len(chosen):
-        raise ValueError(f"seeds: found {list(chosen)}, each is run once")
     model = models.load(spec.model, beside=path.parent)
     protocol = Protocol(path.stem, spec.title, size, spec.model, data, spec.training, spec.parameters, chosen,
                         (Arm("main", spec.title, spec.method), *arms), tuple(spec.criteria), tuple(spec.figures),
@@ -188,13 +182,7 @@ def _checked(path: Path, text: str, spec: TrainingFile, size: str, set_: dict, s
     _check_parameters(protocol, spec)
     for arm in protocol.arms:
         _check_arm(protocol, arm, model)
-    for criterion in spec.criteria:
-        try:
-            measures.check(criterion.measure, criterion.args, protocol, None)
-        except ValueError as error:
-            raise ValueError(f"criteria.{criterion.measure}: {error}") from None
-    for figure in spec.figures:
-        library.find("analysis", figure, path.parent)
+    check_ends(spec, path.parent, protocol)
     return protocol
 
 
