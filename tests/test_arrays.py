@@ -44,7 +44,9 @@ def test_quantile_is_numpys_linear_quantile(library, q):
 def test_quantile_by_group_is_numpys_quantile_of_each_group(library, q):
     xp = pytest.importorskip(library)
     values, index, n = draw()
-    found = to_numpy(quantiles_by(xp.asarray(values), xp.asarray(index), n, (q,))[0])
+    found, among = (to_numpy(quantiles_by(xp.asarray(values), xp.asarray(index), n, qs)[0])
+                    for qs in ((q,), (q, 0.9, 0.0, 0.41)))
+    assert np.array_equal(found, among, equal_nan=True)
     assert found[:-1] == pytest.approx([np.quantile(values[index == k], q) for k in range(n - 1)])
     assert np.isnan(found[-1])
 

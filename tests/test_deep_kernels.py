@@ -122,3 +122,23 @@ def test_small_tensors_stay_in_pytorch(monkeypatch):
 
 def test_memory_can_be_kept_anywhere():
     memory.keep()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(("channels", "side"), [(136, 6), (256, 3), (5, 7), (130, 1)])
+def test_traces_are_the_weighed_sum_over_steps_of_spikes_and_of_what_is_no_spike(dtype, channels, side):
+    torch.manual_seed(channels)
+    weight = torch.rand(8)
+    for x in (torch.rand(24, channels, side, side) < 0.3, torch.randn(24, channels, side, side)):
+        x = x.to(dtype)
+        wanted = torch.tensordot(weight.double(), x.double().view(8, 3, channels, side, side), 1)
+        maps, summed = kernels.traces(x, weight, summed=False), kernels.traces(x, weight, summed=True)
+        flat = kernels.traces(x.flatten(1), weight, summed=False)
+        assert maps.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+        assert torch.allclose(maps.double(), wanted, atol=1e-6, rtol=1e-6)
+        assert torch.allclose(flat.double(), wanted.flatten(1), atol=1e-6, rtol=1e-6)
+        assert torch.allclose(summed.double(), wanted.sum((2, 3)), atol=1e-5, rtol=1e-5)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(3 - min(threads, 2))
+        assert torch.equal(kernels.traces(x, weight, summed=True), summed)
+        torch.set_num_threads(threads)
