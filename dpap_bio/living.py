@@ -46,6 +46,11 @@ class Progress:
     developments: int
 
 
+def reference(arm) -> str | None:
+    """The arm whose number of synapses this arm keeps, if it is such a control."""
+    return getattr(arm, "quota_of", None)
+
+
 def live(request: Request, arm_name: str, seed: int, folder: Path, quotas, report: Callable[[Progress], None],
          say: Say) -> float:
     """Let one arm and seed live to the end in its folder, from where it was. Returns wall seconds spent."""
@@ -100,7 +105,7 @@ def _controls_may_end_early(protocol, arm, seed: int, folder: Path, say: Say):
     try:
         yield
     except Unhealthy as error:
-        if arm is protocol.arms[0] or any(getattr(a, "quota_of", None) == arm.name for a in protocol.arms):
+        if arm is protocol.arms[0] or any(reference(a) == arm.name for a in protocol.arms):
             raise
         store.write_text_atomically(folder / STOPPED, str(error))
         say(f"{arm.name}, seed {seed}, ended early: {error}")

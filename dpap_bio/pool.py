@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dpap_bio.living import Progress, Request, Say, live, records
+from dpap_bio.living import Progress, Request, Say, live, records, reference
 
 
 @dataclass
@@ -82,11 +82,6 @@ def develop_all(runs: Sequence[Begun], jobs: int, say: Say, progress: Callable[[
 def place(out: Path, arm: str, seed: int) -> Path:
     """The folder of one development."""
     return out / "developments" / f"{arm}-{seed}"
-
-
-def reference(arm) -> str | None:
-    """The arm whose number of synapses this arm keeps, if it is such a control."""
-    return getattr(arm, "quota_of", None)
 
 
 def _ready(todo, free: int) -> list:
