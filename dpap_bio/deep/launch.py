@@ -81,7 +81,7 @@ def _live(begun, request, kind, arm, seed: int, out: Path) -> None:
         for _ in kind.lives(protocol, arm, seed, request, after, quotas):
             pass
     except living.Unhealthy:  # process 0 goes on without a control that has failed
-        if arm.name in ("main", *(pool.reference(each) for each in protocol.arms)):
+        if arm.name in ("main", *(living.reference(each) for each in protocol.arms)):
             raise
 
 
