@@ -152,7 +152,7 @@ def _structural(m, network) -> dict[str, dict[str, float]]:
         if done.returncode == 0:
             found["NEST"] = json.loads(done.stdout.splitlines()[-1])
         else:
-            _say(f"left out: {done.stderr.splitlines()[-1]}")
+            _say(f"left out: {(done.stderr.splitlines() or ['it said nothing'])[-1]}")
     return found
 
 

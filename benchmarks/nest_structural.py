@@ -7,8 +7,8 @@ of elements that each neuron is allowed falls or rises, and the next update acts
 CPU s, without what a simulation of the same length takes with structural plasticity off.
 """
 
+import argparse
 import json
-import sys
 import time
 
 import nest
@@ -46,4 +46,11 @@ def _span() -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, kind in (("neurons", int), ("inputs", int), ("share", float)):
+        parser.add_argument(name, type=kind)
+    given = parser.parse_args()
+    if not (given.neurons > given.inputs > 0 and 0 < given.share < 1):
+        parser.error(f"found {given.neurons} neurons, {given.inputs} inputs and a share of {given.share:g}; fewer "
+                     "inputs than neurons and a share between 0 and 1 are wanted")
+    main(given.neurons, given.inputs, given.share)

@@ -11,7 +11,7 @@ from dpap_bio.complaint import did_you_mean
 from dpap_bio.conditions import made
 from dpap_bio.model import Model
 from dpap_bio.protocol import Arm, Probe, Protocol, Stage
-from dpap_bio.protocol_parts import at_size, check_ends
+from dpap_bio.protocol_parts import at_size, check_ends, check_once
 from dpap_bio.rules import find_rule
 from dpap_bio.shown import Shown, check_overrides, shown
 
@@ -27,6 +27,8 @@ def checked(path: Path, text: str, spec: schema.ProtocolFile, size: str, set_: d
 
     try:
         change, wanted, chosen = at_size(spec, size, seeds, schema.Size())
+        check_once("stages", spec.stages)
+        check_once("probes", spec.probes)
     except ValueError as error:
         fail(error)
     try:
@@ -41,11 +43,6 @@ def checked(path: Path, text: str, spec: schema.ProtocolFile, size: str, set_: d
         for name in named:
             if name not in known:
                 fail(f"sizes.{size}.{kind}: there is no {name!r}{did_you_mean(name, known)}")
-    for what, given in (("stages", spec.stages), ("probes", spec.probes)):
-        names = [x.name for x in given]
-        twice = next((n for n in names if names.count(n) > 1), None)
-        if twice:
-            fail(f"{what}: {twice!r} is the name of two of them")
     overrides = {**change.set, **set_}
     name = spec.model if model is None else str(Path(model).resolve()) if Path(model).suffix else model
     arms = (Arm("main", spec.title), *(Arm(a.name, a.title, a.replace, a.set, a.quota_of, a.model) for a in wanted))
@@ -55,7 +52,7 @@ def checked(path: Path, text: str, spec: schema.ProtocolFile, size: str, set_: d
     protocol = _with_stages(fail, protocol, spec, change)
     first = None if model else protocol.model(arms[0], protocol.stages[0])
     try:
-        check_ends(spec, path.parent, protocol, first, look_up=model is None)  # a user's own model may lack it
+        check_ends(spec, path.parent, protocol, first, look_up=first is not None)  # a user's own model may lack it
     except ValueError as error:
         fail(error)
     return protocol

@@ -26,9 +26,8 @@ def at_size(spec, size: str, seeds, whole) -> tuple:
     """
     if size != "full" and size not in spec.sizes:
         raise ValueError(f"sizes.{size}: there is no such size; there are {_sizes(spec)}")
+    check_once("arms", spec.arms)
     change, names = spec.sizes.get(size, whole), [arm.name for arm in spec.arms]
-    if twice := next((n for n in names if names.count(n) > 1), None):
-        raise ValueError(f"arms: {twice!r} is the name of two of them")
     for name in change.arms or []:
         if name not in names:
             raise ValueError(f"sizes.{size}.arms: there is no arm {name!r}{did_you_mean(name, names)}")
@@ -36,6 +35,13 @@ def at_size(spec, size: str, seeds, whole) -> tuple:
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"seeds: found {list(chosen)}, each is run once")
     return change, [arm for arm in spec.arms if change.arms is None or arm.name in change.arms], chosen
+
+
+def check_once(what: str, parts) -> None:
+    """Refuse two parts of a file (arms, stages, probes) that have one name, with a ValueError."""
+    names = [part.name for part in parts]
+    if twice := next((n for n in names if names.count(n) > 1), None):
+        raise ValueError(f"{what}: {twice!r} is the name of two of them")
 
 
 def check_ends(spec, folder: Path, protocol, model=None, *, look_up: bool = True) -> None:

@@ -107,8 +107,7 @@ def traces(x: Tensor, weight: Tensor, summed: bool) -> Tensor:
         summed   over the pixels of maps too: (B, channels)
     """
     x = last(x)
-    maps = x.shape[2:].numel() if x.ndim > 2 else 1
-    units, pixels = (x.shape[1], maps) if summed else (x[0].numel(), 1)
+    units, pixels = (x.shape[1], x.shape[2:].numel()) if summed else (x[0].numel(), 1)
     shape = (len(x) // len(weight), *(x.shape[1:2] if summed else x.shape[1:]))
     out = torch.empty(shape, dtype=TYPES[x.dtype][1], memory_format=_format(x) if len(shape) == 4 else
                       torch.contiguous_format)

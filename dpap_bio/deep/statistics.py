@@ -138,12 +138,11 @@ class Traces:
 
     def _trace(self, spikes: Tensor, kind: str) -> Tensor:
         """The trace (B, units) at the last step; maps are summed for "conv" and laid flat for "fc"."""
-        spikes, maps = spikes.detach(), spikes.ndim > 2
+        spikes, summed = spikes.detach(), kind == "conv" and spikes.ndim > 2
         if kernels.fit(spikes):
-            found = kernels.traces(spikes, self.weights, summed=maps and kind == "conv")
-            return found if found.ndim == 2 else found.flatten(1)
+            return kernels.traces(spikes, self.weights, summed).flatten(1)
         spikes = spikes.view(self.steps, -1, *spikes.shape[1:])
-        by_step = spikes.flatten(3).sum(3, dtype=self.weights.dtype) if maps and kind == "conv" else spikes.flatten(2)
+        by_step = spikes.flatten(3).sum(3, dtype=self.weights.dtype) if summed else spikes.flatten(2)
         return torch.tensordot(self.weights.to(by_step.device), by_step.to(self.weights.dtype), dims=1)
 
 
